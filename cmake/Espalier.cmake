@@ -27,11 +27,14 @@ function(espalier_library name)
   endforeach()
 endfunction()
 
+add_custom_target(programs)  # what users run: all that espalier_program() declares
+
 function(espalier_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE espalier_build_flags ${ARG_DEPS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  add_dependencies(programs ${name})
 endfunction()
 
 function(espalier_test name)
