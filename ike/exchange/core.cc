@@ -1,0 +1,134 @@
+#include "ike/exchange/core.h"
+
+#include <algorithm>
+
+namespace espalier::ike::exchange {
+
+std::uint64_t Core::random_u64() {
+  std::array<std::uint8_t, 8> bytes{};
+  entropy(bytes);
+  std::uint64_t value = 0;
+  for (const std::uint8_t byte : bytes) value = value << 8 | byte;
+  return value;
+}
+
+Bytes Core::random_bytes(std::size_t size) {
+  Bytes bytes(size);
+  entropy(bytes);
+  return bytes;
+}
+
+Duration Core::spread(Duration duration, unsigned percent) {
+  if (duration <= Duration::zero() || percent == 0) return duration;
+  const auto range = static_cast<std::uint64_t>(duration.count()) / 100 * percent;
+  return range == 0 ? duration
+                    : duration - Duration(static_cast<Duration::rep>(random_u64() % range));
+}
+
+IkeSa& Core::create_sa(bool initiator, const Endpoint& local, const Endpoint& remote) {
+  auto sa = std::make_unique<IkeSa>();
+  sa->id = ++last_sa_id;
+  sa->initiator = initiator;
+  sa->local = local;
+  sa->remote = remote;
+  sa->last_heard = now;
+  IkeSa& reference = *sa;
+  sas.emplace(reference.id, std::move(sa));
+  return reference;
+}
+
+void Core::register_spi(IkeSa& sa) {
+  std::uint64_t spi = 0;
+  while (spi == 0 || by_own_spi.contains(spi))
+    spi = random_u64();  // zero is reserved (section 3.1)
+  (sa.initiator ? sa.spi_i : sa.spi_r) = spi;
+  by_own_spi.emplace(spi, sa.id);
+}
+
+void Core::settle(IkeSa& sa, ConnectionId id, std::shared_ptr<const Connection> found) {
+  sa.connection_id = id;
+  sa.connection = std::move(found);
+  by_connection.emplace(id, sa.id);
+}
+
+void Core::drop(IkeSa& sa) {
+  const auto found = sas.find(sa.id);
+  if (found == sas.end()) return;
+  by_own_spi.erase(sa.own_spi());
+  if (sa.counted_half_open) {
+    half_open.remove(sa.remote.address);
+    sa.counted_half_open = false;
+  }
+  const auto half = std::find_if(half_open_by_peer.begin(), half_open_by_peer.end(),
+                                 [&](const auto& entry) { return entry.second == sa.id; });
+  if (half != half_open_by_peer.end()) half_open_by_peer.erase(half);
+  for (auto [it, end] = by_connection.equal_range(sa.connection_id); it != end; ++it) {
+    if (it->second == sa.id) {
+      by_connection.erase(it);
+      break;
+    }
+  }
+  deadlines.set(sa.id, kNever);
+  graveyard.push_back(std::move(found->second));
+  sas.erase(found);
+}
+
+IkeSa* Core::find(IkeSaId id) {
+  const auto found = sas.find(id);
+  return found == sas.end() ? nullptr : found->second.get();
+}
+
+IkeSa* Core::find_by_spi(std::uint64_t own_spi) {
+  const auto found = by_own_spi.find(own_spi);
+  return found == by_own_spi.end() ? nullptr : find(found->second);
+}
+
+std::shared_ptr<const Connection> Core::connection(ConnectionId id) const {
+  const auto found = connections.find(id);
+  return found == connections.end() ? nullptr : found->second;
+}
+
+std::vector<IkeSa*> Core::of_connection(ConnectionId id) {
+  std::vector<IkeSa*> list;
+  for (auto [it, end] = by_connection.equal_range(id); it != end; ++it) {
+    if (IkeSa* sa = find(it->second)) list.push_back(sa);
+  }
+  return list;
+}
+
+ChildSa* Core::find_child(ChildSaId id, IkeSa** owner) {
+  const auto found = child_owner.find(id);
+  if (found == child_owner.end()) return nullptr;
+  IkeSa* sa = find(found->second);
+  if (sa == nullptr) return nullptr;
+  if (owner != nullptr) *owner = sa;
+  return sa->find_child(id);
+}
+
+Ticket Core::run_crypto(const IkeSa& sa, crypto::Job job) {
+  const Ticket ticket = new_ticket(sa);
+  ++crypto_in_flight;
+  outputs.emplace_back(RunCrypto{ticket, std::move(job)});
+  return ticket;
+}
+
+void Core::report_failure(const IkeSa& sa, std::optional<std::size_t> child_index, Side side,
+                          Reason reason, std::string text) {
+  ++(child_index ? counters.child_sas_failed : counters.ike_sas_failed);
+  report(Failure{sa.connection_id, child_index, sa.remote, side, reason, std::move(text),
+                 sa.initiator});
+}
+
+void Core::schedule(IkeSa& sa) {
+  if (!sas.contains(sa.id)) return;
+  TimePoint at = std::min({sa.rekey_at, sa.remove_at, sa.liveness_at});
+  if (sa.outstanding) at = std::min(at, sa.outstanding->resend_at);
+  if (sa.handshake) at = std::min(at, sa.handshake->expires);
+  for (const auto& child : sa.children) at = std::min({at, child->rekey_at, child->remove_at});
+  if (!sa.outstanding && !sa.own && sa.alive()) {
+    for (const Task& task : sa.tasks) at = std::min(at, std::max(task.not_before, now));
+  }
+  deadlines.set(sa.id, at);
+}
+
+}  // namespace espalier::ike::exchange

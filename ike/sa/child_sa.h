@@ -1,0 +1,55 @@
+// ChildSa: one pair of ESP SAs as the engine knows it, and ChildNegotiation: one that is being
+// made.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "ike/config.h"
+#include "ike/output.h"
+
+namespace espalier::ike {
+
+struct ChildSa {
+  enum class State : std::uint8_t {
+    kInstalling,  // the kernel has been asked
+    kInstalled,
+    kReplaced,  // a successor exists; its creator deletes this one (RFC 7296 section 2.8)
+    kDeleting,  // our Delete is queued or on the wire
+    kDraining,  // the Delete was exchanged; the inbound SA lives a moment longer
+  };
+
+  ChildSaInfo info;
+  State state = State::kInstalling;
+  bool inbound_installed = false;
+  bool outbound_installed = false;
+  ChildSaId replaces = 0;
+  ChildSaId replaced_by = 0;
+  std::unique_ptr<crypto::EspKeys>
+      outbound_keys;           // a responder's, held until the first inbound packet or the Delete
+  Ticket outbound_ticket = 0;  // asked outside an exchange
+  TimePoint established{};
+  TimePoint rekey_at = kNever;
+  TimePoint remove_at =
+      kNever;  // while draining, or while waiting for the peer to delete what it replaced
+};
+
+// What both ends agree on in IKE_AUTH or CREATE_CHILD_SA for one Child.
+struct ChildNegotiation {
+  ChildSaId id = 0;
+  std::size_t child_index = 0;
+  ChildSaId replaces = 0;
+  std::uint32_t spi_in = 0, spi_out = 0;
+  Bytes ni, nr;
+  crypto::DhId group = crypto::DhId::kNone;  // kNone: no key exchange of its own
+  std::shared_ptr<const crypto::KeyPair> key_pair;
+  SecretBytes shared_secret;
+  Mode mode = Mode::kTunnel;
+  crypto::EspSuite suite;
+  std::uint8_t proposal_number = 1;
+  bool esn = false;
+  std::vector<wire::TrafficSelector> local, remote;
+};
+
+}  // namespace espalier::ike
