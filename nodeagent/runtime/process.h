@@ -1,0 +1,21 @@
+// What the process does to itself before it holds a key.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace espalier::runtime {
+
+// No core dumps, no ptrace or /proc/PID/mem by others of the same user, no privileges gained
+// through exec, files readable by root alone. Call before threads start and before keys are read.
+// Returns what could not be done, in words; the caller logs it and goes on.
+[[nodiscard]] std::vector<std::string> harden_process();
+
+// Keeps glibc from making an arena per thread and from holding freed memory: the agent has one busy
+// thread, and its resident memory is what a node pays. Call before threads start.
+void keep_memory_small();
+
+// Gives freed memory back to the kernel; some 10 µs to 1 ms, for quiet moments after a storm.
+void release_free_memory();
+
+}  // namespace espalier::runtime
