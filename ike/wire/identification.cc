@@ -43,7 +43,6 @@ Result<ParsedIdentity> from_hex_text(IdType type, std::string_view hex) {
 }
 
 Result<ParsedIdentity> of_type(IdType type, std::string_view rest) {
-  if (!rest.empty() && rest[0] == '#') return from_hex_text(type, rest.substr(1));
   if (type == IdType::kDerAsn1Dn) {
     if (rest.find('=') == std::string_view::npos) {
       return refuse(fmt::format("'{}' is no distinguished name", rest));
@@ -79,7 +78,9 @@ Result<ParsedIdentity> parse_identity(std::string_view text) {
   if (text == "%null") return ParsedIdentity(Identification{IdType::kNull, {}});
   for (const Prefixed& prefix : kPrefixes) {
     if (text.substr(0, prefix.word.size()) == prefix.word) {
-      return of_type(prefix.type, text.substr(prefix.word.size()));
+      const std::string_view rest = text.substr(prefix.word.size());
+      if (!rest.empty() && rest[0] == '#') return from_hex_text(prefix.type, rest.substr(1));
+      return of_type(prefix.type, rest);
     }
   }
   if (text[0] == '@') {
