@@ -66,7 +66,7 @@ def read_files(root):
             continue
         if not path.is_file() or path.is_symlink():
             continue
-        if path.suffix not in CPP | SCRIPT | {".md", ".proto", ""}:
+        if path.suffix not in CPP | SCRIPT | {".md", ".def", ".proto", ""}:
             continue
         try:
             files.append(File(relative.as_posix(), path.read_text(encoding="utf-8")))
