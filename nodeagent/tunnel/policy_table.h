@@ -1,0 +1,102 @@
+// PolicyTable: the policies that we want in the kernel beside those that stand, and the steps that
+// make the one into the other.
+//
+// Wanted policies come in groups (one per connection, one for the exemptions); a change costs what
+// it changes, not what stands. Where two groups want a policy of the same identity, which the
+// kernel cannot hold twice, the one that came first has it; the other's is told as a trouble and
+// takes its place when the first gives it up.
+//
+// Guarantees: what already stands as wanted is not touched. Steps are ordered: exemptions, inbound
+// and forward, outbound; removals in reverse, after everything that is set. A policy that stands
+// and is not ours is never replaced or removed: it is a conflict.
+// Assumptions: every step given out is carried out and its result noted before the next are asked
+// for.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "nodeagent/dataplane/kernel_event.h"
+#include "nodeagent/dataplane/kernel_ipsec.h"
+#include "nodeagent/tunnel/policy_set.h"
+
+namespace espalier::tunnel {
+
+class PolicyTable {
+ public:
+  // What the kernel holds, whole. `clear_ours`: policies without a template that the journal knows.
+  void observe(std::span<const dataplane::PolicyState> dump,
+               const std::set<dataplane::PolicyId>& clear_ours);
+
+  // Replaces a group; empty: the group goes.
+  void want(const std::string& group, std::vector<WantedPolicy> policies);
+
+  struct Steps {
+    std::vector<dataplane::Step> steps;
+    // Of those, how many set something that an earlier result said would stand (a repair).
+    std::size_t repairs = 0;
+  };
+  // Steps for policies that are missing or differ. What the kernel refused is tried again only
+  // after retry_refused() or observe().
+  [[nodiscard]] Steps steps_to_set();
+  void retry_refused();
+  // Steps for policies of ours that no group wants any more.
+  [[nodiscard]] std::vector<dataplane::Step> steps_to_remove() const;
+  void note(const dataplane::Step& step, const Status& status);
+
+  // True when the event takes something from us, so that steps_to_set() has work.
+  bool on_event(const dataplane::PolicyDeleted& event);
+  bool on_event(const dataplane::PolicySet& event);
+  void forget_all();  // they were flushed
+
+  // Policies without a template, wanted or standing: what the journal must hold before they are
+  // set.
+  [[nodiscard]] std::set<dataplane::PolicyId> clear_policies() const;
+
+  // For people: why a wanted policy does not stand.
+  struct Trouble {
+    std::string group;
+    dataplane::PolicyId policy;
+    std::string text;
+  };
+  [[nodiscard]] std::vector<Trouble> troubles() const;
+
+  struct Count {
+    std::uint32_t expected = 0;
+    std::uint32_t present = 0;  // as wanted
+  };
+  [[nodiscard]] Count count(dataplane::Direction direction) const;
+  // Every policy that the group wants stands as it wants it.
+  [[nodiscard]] bool stands(const std::string& group) const;
+
+ private:
+  struct Wanted {
+    std::string group;
+    WantedPolicy policy;
+    std::string error;   // the kernel's, from the last try
+    bool stood = false;  // it was set once: setting it again is a repair
+  };
+
+  void add(const std::string& group, const WantedPolicy& policy);
+  void drop(const std::string& group, const dataplane::PolicyId& id);
+  void forget(std::map<dataplane::PolicyId, dataplane::Policy>::iterator stands);
+  [[nodiscard]] std::uint32_t free_index(dataplane::Direction direction);
+
+  std::map<std::string, std::vector<WantedPolicy>> groups_;
+  std::map<dataplane::PolicyId, Wanted> wanted_;
+  std::map<dataplane::PolicyId, std::map<std::string, WantedPolicy>> doubles_;  // who came later
+  std::map<dataplane::PolicyId, dataplane::Policy> ours_;
+  std::map<dataplane::PolicyId, dataplane::Policy> foreign_;
+  std::set<dataplane::PolicyId> dirty_;    // wanted, and perhaps not standing so
+  std::set<dataplane::PolicyId> surplus_;  // ours, and not wanted
+  std::set<dataplane::PolicyId> refused_;
+  std::set<std::uint32_t> indices_;  // taken in our band
+  std::uint32_t next_slot_ = 1;
+};
+
+}  // namespace espalier::tunnel
