@@ -95,6 +95,14 @@ Bytes counting(std::size_t size, std::uint8_t first) {
   return bytes;
 }
 
+Bytes octets(std::string_view text) {
+  std::string digits;
+  for (const char c : text) {
+    if (c != ' ' && c != '\n') digits += c;
+  }
+  return from_hex(digits).value();
+}
+
 std::vector<Sample> sample_payloads() {
   // A distinguished name "CN=a" in DER.
   const Bytes dn = {0x30, 0x0c, 0x31, 0x0a, 0x30, 0x08, 0x06,
@@ -136,6 +144,90 @@ std::vector<Sample> sample_payloads() {
       {"eap_identity", "eap", Eap{{1, 1, 0, 5, 1}}},
       {"unknown_200", "unknown", Unknown{200, false, counting(5)}},
   };
+}
+
+std::vector<MalformedSample> malformed_payloads() {
+  const std::string tsi =
+      "02 000000 07000010 0000ffff 0a000000 0a0000ff"
+      "08000028 0000ffff 00000000000000000000000000000000"
+      "ffffffffffffffffffffffffffffffff";
+  const struct {
+    PayloadType type;
+    std::string octets;
+    std::string where;
+    Code code;
+  } kCases[] = {
+      // SA
+      {PayloadType::kSa, "", "SA", Code::kInvalid},
+      {PayloadType::kSa, "00 00 0007 01 01 00 00", "SA.proposal[0].length", Code::kInvalid},
+      {PayloadType::kSa, "00 00 0009 01 01 00 00", "SA.proposal[0]", Code::kTruncated},
+      {PayloadType::kSa, "00 00 ffff 01 01 00 00", "SA.proposal[0]", Code::kTruncated},
+      {PayloadType::kSa, "00 00 0008 01 01 04 00", "SA.proposal[0].spi", Code::kTruncated},
+      {PayloadType::kSa, "02 00 0008 01 01 00 00", "SA.proposal[0].last_substruc", Code::kInvalid},
+      {PayloadType::kSa, "00 00 0008 01 01 00 00 00 00 0008 02 01 00 00",
+       "SA.proposal[0].last_substruc", Code::kInvalid},
+      {PayloadType::kSa, "02 00 0008 01 01 00 00 00 00 0008 01 01 00 00", "SA.proposal[1].number",
+       Code::kInvalid},
+      {PayloadType::kSa, "00 00 0010 01 01 00 02 00 00 0008 02 00 0005",
+       "SA.proposal[0].transform[1]", Code::kTruncated},
+      {PayloadType::kSa, "00 00 0010 01 01 00 00 00 00 0008 02 00 0005", "SA.proposal[0]",
+       Code::kInvalid},
+      {PayloadType::kSa, "00 00 0010 01 01 00 01 03 00 0008 02 00 0005",
+       "SA.proposal[0].transform[0].last_substruc", Code::kInvalid},
+      {PayloadType::kSa, "00 00 0010 01 01 00 01 00 00 0007 02 00 0005",
+       "SA.proposal[0].transform[0].length", Code::kInvalid},
+      {PayloadType::kSa, "00 00 0010 01 01 00 01 00 00 0009 02 00 0005",
+       "SA.proposal[0].transform[0]", Code::kTruncated},
+      {PayloadType::kSa, "00 00 0012 01 01 00 01 00 00 000a 02 00 0005 800e",
+       "SA.proposal[0].transform[0].attribute_value", Code::kTruncated},
+      {PayloadType::kSa, "00 00 0015 01 01 00 01 00 00 000d 02 00 0005 000e 0002 01",
+       "SA.proposal[0].transform[0].attribute_value", Code::kTruncated},
+      {PayloadType::kSa, "00 00 0008 01 01 00 81", "SA.proposal[0].num_transforms", Code::kInvalid},
+      // TS
+      {PayloadType::kTsi, "00 000000", "TSi.number_of_tss", Code::kInvalid},
+      {PayloadType::kTsi, "81 000000", "TSi.number_of_tss", Code::kInvalid},
+      {PayloadType::kTsi, "01 000000", "TSi.selector[0]", Code::kTruncated},
+      {PayloadType::kTsi, "03" + tsi.substr(2), "TSi.selector[2]", Code::kTruncated},
+      {PayloadType::kTsi, "01" + tsi.substr(2), "TSi", Code::kInvalid},
+      {PayloadType::kTsi, "01 000000 07000007 0000ff", "TSi.selector[0].selector_length",
+       Code::kInvalid},
+      {PayloadType::kTsi, "01 000000 0700000f 0000ffff 0a000000 0a0000",
+       "TSi.selector[0].end_address", Code::kTruncated},
+      {PayloadType::kTsi, "01 000000 07000011 0000ffff 0a000000 0a0000ff 00", "TSi.selector[0]",
+       Code::kInvalid},
+      {PayloadType::kTsi, "01 000000 08000010 0000ffff 0a000000 0a0000ff",
+       "TSi.selector[0].start_address", Code::kTruncated},
+      {PayloadType::kTsr, "01 000000 07000010 0000ffff 0a000001 0a000000",
+       "TSr.selector[0].end_address", Code::kInvalid},
+      {PayloadType::kTsr,
+       "02 000000 07000010 0000ffff 0a000000 0a0000ff 07000010 01bb01ba 0a000000 0a0000ff",
+       "TSr.selector[1].end_port", Code::kInvalid},
+      // The rest
+      {PayloadType::kKe, "0013", "KE.reserved", Code::kTruncated},
+      {PayloadType::kKe, "0013 0000", "KE.data", Code::kTruncated},
+      {PayloadType::kIdi, "02 000000", "IDi.data", Code::kInvalid},
+      {PayloadType::kIdi, "01 000000 c00002", "IDi.data", Code::kInvalid},
+      {PayloadType::kIdr, "05 000000 c0000201", "IDr.data", Code::kInvalid},
+      {PayloadType::kIdr, "02 000000 61006220", "IDr.data", Code::kInvalid},
+      {PayloadType::kCert, "04", "CERT[0].data", Code::kTruncated},
+      {PayloadType::kCertReq, "", "CERTREQ[0].encoding", Code::kTruncated},
+      {PayloadType::kAuth, "02 000000", "AUTH.data", Code::kTruncated},
+      {PayloadType::kNonce, "000102030405060708090a0b0c0d0e", "Nonce.data", Code::kInvalid},
+      {PayloadType::kNonce, std::string(257 * 2, '0'), "Nonce.data", Code::kInvalid},
+      {PayloadType::kNotify, "03 04 4009 010203", "N[0].spi", Code::kTruncated},
+      {PayloadType::kNotify, "03 ff 4009 01020304", "N[0].spi", Code::kTruncated},
+      {PayloadType::kDelete, "01 08 0001 0102030405060708", "D[0].spi_size", Code::kInvalid},
+      {PayloadType::kDelete, "01 00 0001", "D[0].num_of_spis", Code::kInvalid},
+      {PayloadType::kDelete, "03 08 0001 0102030405060708", "D[0].spi_size", Code::kInvalid},
+      {PayloadType::kDelete, "03 04 0002 01020304", "D[0].spi", Code::kTruncated},
+      {PayloadType::kDelete, "03 04 0001 01020304 05", "D[0]", Code::kInvalid},
+      {PayloadType::kDelete, "03 04 ffff 01020304", "D[0].num_of_spis", Code::kInvalid},
+      {PayloadType::kCp, "01 000000 0001", "CP.attribute[0]", Code::kTruncated},
+      {PayloadType::kCp, "01 000000 0001 0001", "CP.attribute[0]", Code::kTruncated},
+  };
+  std::vector<MalformedSample> samples;
+  for (const auto& c : kCases) samples.push_back({c.type, octets(c.octets), c.where, c.code});
+  return samples;
 }
 
 Message sample_ike_sa_init() {
