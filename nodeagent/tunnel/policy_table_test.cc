@@ -59,7 +59,7 @@ TEST(PolicyTable, ExemptionsFirstThenInboundThenOutboundAndOutInReverse) {
   table.want("", exemption());
   EXPECT_EQ(
       settle(table),
-      (Lines{"set policy in 10.0.0.53/32 -> 0.0.0.0/0", "set policy out 0.0.0.0/0 -> 10.0.0.53/32",
+      (Lines{"set policy out 0.0.0.0/0 -> 10.0.0.53/32", "set policy in 10.0.0.53/32 -> 0.0.0.0/0",
              "set policy fwd 10.0.0.53/32 -> 0.0.0.0/0", "set policy in 10.0.0.2/32 -> 10.0.0.1/32",
              "set policy fwd 10.0.0.2/32 -> 10.0.0.1/32",
              "set policy out 10.0.0.1/32 -> 10.0.0.2/32"}));
