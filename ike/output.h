@@ -127,6 +127,7 @@ enum class Reason : std::uint8_t {
   kCertificateExpired,
   kCertificateNotYetValid,
   kCertificateRevoked,
+  kCertificateUnacceptable,  // key usage, constraints, weak key, unsupported algorithm
   kIdNotInCertificate,
   kIdUnexpected,
   kBadSignature,

@@ -56,12 +56,11 @@ void Core::drop(IkeSa& sa) {
   if (found == sas.end()) return;
   by_own_spi.erase(sa.own_spi());
   if (sa.counted_half_open) {
-    half_open.remove(sa.remote.address);
+    half_open.remove(sa.half_open_key.first.address);
     sa.counted_half_open = false;
   }
-  const auto half = std::find_if(half_open_by_peer.begin(), half_open_by_peer.end(),
-                                 [&](const auto& entry) { return entry.second == sa.id; });
-  if (half != half_open_by_peer.end()) half_open_by_peer.erase(half);
+  const auto half = half_open_by_peer.find(sa.half_open_key);
+  if (half != half_open_by_peer.end() && half->second == sa.id) half_open_by_peer.erase(half);
   for (auto [it, end] = by_connection.equal_range(sa.connection_id); it != end; ++it) {
     if (it->second == sa.id) {
       by_connection.erase(it);
@@ -94,6 +93,41 @@ std::vector<IkeSa*> Core::of_connection(ConnectionId id) {
     if (IkeSa* sa = find(it->second)) list.push_back(sa);
   }
   return list;
+}
+
+void Core::remove_connection(ConnectionId id) {
+  const auto found = connections.find(id);
+  if (found == connections.end()) return;
+  for (const IpAddress& remote : found->second->remotes) {
+    for (auto [it, end] = by_remote.equal_range(remote); it != end; ++it) {
+      if (it->second == id) {
+        by_remote.erase(it);
+        break;
+      }
+    }
+  }
+  any_peer.erase(id);
+  connections.erase(found);
+}
+
+void Core::set_connection(ConnectionId id, Connection connection) {
+  remove_connection(id);
+  for (const IpAddress& remote : connection.remotes) by_remote.emplace(remote, id);
+  if (connection.remotes.empty()) any_peer.insert(id);
+  connections.emplace(id, std::make_shared<const Connection>(std::move(connection)));
+}
+
+std::vector<ConnectionId> Core::candidates(const IpAddress& local, const IpAddress& remote) const {
+  std::vector<ConnectionId> found;
+  const auto fits = [&](ConnectionId id) { return connections.at(id)->local == local; };
+  for (auto [it, end] = by_remote.equal_range(remote); it != end; ++it) {
+    if (fits(it->second)) found.push_back(it->second);
+  }
+  std::sort(found.begin(), found.end());
+  for (const ConnectionId id : any_peer) {
+    if (fits(id)) found.push_back(id);
+  }
+  return found;
 }
 
 ChildSa* Core::find_child(ChildSaId id, IkeSa** owner) {

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -35,8 +36,12 @@ struct Core {
   std::multimap<ConnectionId, IkeSaId> by_connection;
   std::unordered_map<ChildSaId, IkeSaId> child_owner;
   std::unordered_map<std::uint32_t, ChildSaId> child_by_spi_in;
+  std::unordered_multimap<std::uint32_t, ChildSaId> child_by_spi_out;
+  std::unordered_multimap<IpAddress, ConnectionId> by_remote;  // each of Connection::remotes
+  std::set<ConnectionId> any_peer;                             // connections without remotes
   std::map<std::pair<ConnectionId, std::size_t>, ChildSaId>
-      current;  // carries our outbound traffic
+      current;                                           // carries our outbound traffic
+  std::unordered_map<Ticket, ChildSaId> outbound_asked;  // outside an exchange
   std::vector<std::unique_ptr<IkeSa>> graveyard;
   Deadlines deadlines;
   HalfOpen half_open;
@@ -46,7 +51,7 @@ struct Core {
   ChildSaId last_child_id = 0;
   std::uint32_t last_ticket = 0;
   std::size_t crypto_in_flight = 0;
-  TimePoint next_unknown_spi_notice{};
+  TimePoint next_unknown_spi_notice{}, next_refusal_report{};
 
   [[nodiscard]] std::uint64_t random_u64();
   [[nodiscard]] Bytes random_bytes(std::size_t size);
@@ -63,6 +68,12 @@ struct Core {
   [[nodiscard]] IkeSa* find_by_spi(std::uint64_t own_spi);
   [[nodiscard]] std::shared_ptr<const Connection> connection(ConnectionId id) const;
   [[nodiscard]] std::vector<IkeSa*> of_connection(ConnectionId id);
+  void set_connection(ConnectionId id, Connection connection);
+  void remove_connection(ConnectionId id);
+  // Connections that a peer at `remote` may mean when it asks `local`: those that name it first,
+  // then any-peer ones.
+  [[nodiscard]] std::vector<ConnectionId> candidates(const IpAddress& local,
+                                                     const IpAddress& remote) const;
   [[nodiscard]] ChildSa* find_child(ChildSaId id, IkeSa** owner = nullptr);
 
   Ticket new_ticket(const IkeSa& sa) { return static_cast<Ticket>(sa.id) << 32 | ++last_ticket; }

@@ -27,8 +27,7 @@ struct ChildSa {
   ChildSaId replaces = 0;
   ChildSaId replaced_by = 0;
   std::unique_ptr<crypto::EspKeys>
-      outbound_keys;           // a responder's, held until the first inbound packet or the Delete
-  Ticket outbound_ticket = 0;  // asked outside an exchange
+      outbound_keys;  // a responder's, held until the first inbound packet or the Delete
   TimePoint established{};
   TimePoint rekey_at = kNever;
   TimePoint remove_at =

@@ -74,6 +74,9 @@ struct Handshake {
   std::string child_error_text;
   TimePoint expires = kNever;
   std::vector<Initiate> waiting;  // Childs asked for meanwhile
+  Initiate packet;                // what asked for this one
+  bool keys_ready = false;        // responder: the stash can be opened
+  bool initial_contact = false;   // responder: the peer says that it has no other IKE SA with us
 };
 
 // Something we want to do once the window is free (section 2.3).
@@ -93,6 +96,7 @@ struct Task {
   Reason reason = Reason::kNone;
   TimePoint not_before{};
   unsigned tries = 0;
+  bool only_if_duplicate = false;  // kDeleteIkeSa: only while another IKE SA of the pair stands
 };
 
 // A new IKE SA that is to replace this one (sections 1.3.2 and 2.18).
@@ -122,7 +126,7 @@ struct PeerExchange {
   Step step = Step::kSpi;
   Ticket ticket = 0;
   std::uint32_t message_id = 0;
-  Bytes peer_public;
+  Bytes peer_public, own_public;
   bool is_ike_rekey = false;
   ChildNegotiation child;
   IkeRekey ike;
@@ -151,7 +155,9 @@ struct IkeSa {
   bool nat_local = false, nat_remote = false;
   bool peer_fragments = false;
   bool ppk_used = false;
-  bool used_fragmentation_inbound = false;
+  bool failed = false;  // refused or deleted: only repeats its last words
+  Reason delete_reason = Reason::kNone;
+  std::pair<Endpoint, std::uint64_t> half_open_key;
 
   crypto::IkeSuite suite;
   crypto::IkeKeys keys;
@@ -161,7 +167,7 @@ struct IkeSa {
   std::uint32_t next_request_id = 0;  // of ours
   std::uint32_t peer_request_id = 0;  // that we expect next
   std::unique_ptr<Outstanding> outstanding;
-  std::uint64_t last_request_hash = 0;
+  std::uint64_t last_request_hash = 0, pending_request_hash = 0;
   std::vector<Bytes> last_response;
   std::unique_ptr<wire::Reassembly> reassembly_request, reassembly_response;
 

@@ -1,0 +1,381 @@
+// CREATE_CHILD_SA for Childs (RFC 7296 sections 1.3.1 and 1.3.3), with the crossings of
+// sections 2.8.1 and 2.25.
+#include <algorithm>
+
+#include "ike/exchange/child.h"
+#include "ike/exchange/tasks.h"
+#include "ike/exchange/window.h"
+#include "ike/wire/notify_data.h"
+
+namespace espalier::ike::exchange {
+namespace {
+
+constexpr std::size_t kNonceSize = 32;
+constexpr unsigned kMaxTries = 8;
+constexpr Duration kRetry = std::chrono::seconds(1);
+constexpr Duration kRekeyRetry = std::chrono::seconds(30);
+
+void send_own_request(Core& core, IkeSa& sa) {
+  OwnExchange& own = *sa.own;
+  std::vector<wire::Payload> payloads;
+  if (own.child.replaces != 0) {
+    const ChildSa* old = sa.find_child(own.child.replaces);
+    if (old == nullptr || old->state != ChildSa::State::kInstalled) return finish_own(core, sa);
+    payloads.emplace_back(wire::make_rekey_sa(old->info.spi_in));
+  }
+  add_child_request(sa, own.child, pfs_groups(*sa.connection, config_of(sa, own.child)), &own.task,
+                    payloads);
+  own.step = OwnExchange::Step::kSent;
+  if (!send_request(core, sa, wire::ExchangeType::kCreateChildSa, payloads)) {
+    end_ike_sa(core, sa, Reason::kCryptoFailed);
+  }
+}
+
+void own_install(Core& core, IkeSa& sa) {
+  OwnExchange& own = *sa.own;
+  auto ticket = install_inbound(core, sa, own.child, true, false);
+  if (!ticket) {
+    core.report_failure(sa, own.child.child_index, Side::kLocal, Reason::kCryptoFailed,
+                        ticket.error().to_string());
+    return finish_own(core, sa);
+  }
+  own.step = OwnExchange::Step::kInbound;
+  own.ticket = *ticket;
+}
+
+// The old Child's next try after a rekey that failed.
+void retry_rekey_later(Core& core, IkeSa& sa, ChildSaId old) {
+  if (ChildSa* child = sa.find_child(old);
+      child != nullptr && child->state == ChildSa::State::kInstalled) {
+    child->rekey_at = core.now + core.spread(kRekeyRetry, 25);
+  }
+}
+
+void own_refused(Core& core, IkeSa& sa, const ChildRefusal& refusal, bool by_peer) {
+  OwnExchange& own = *sa.own;
+  const ChildSaId old = own.child.replaces;
+  if (refusal.notify == wire::NotifyType::kInvalidKePayload) {
+    const auto groups = pfs_groups(*sa.connection, config_of(sa, own.child));
+    if (std::find(groups.begin(), groups.end(), refusal.wanted_group) != groups.end() &&
+        ++own.task.tries < kMaxTries) {
+      own.child.group = refusal.wanted_group;
+      own.step = OwnExchange::Step::kKeyPair;
+      own.ticket = core.run_crypto(sa, crypto::GenerateKeyPair{own.child.group});
+      return;
+    }
+  }
+  if (refusal.notify == wire::NotifyType::kTemporaryFailure && own.task.tries < kMaxTries) {
+    return postpone_own(core, sa, kRetry);
+  }
+  if (refusal.notify == wire::NotifyType::kChildSaNotFound && old != 0) {
+    // Section 2.25: the peer has lost it; what it carried needs a new one, unless a crossing made
+    // it already.
+    const bool crossed = sa.crossing && sa.crossing->old_child == old;
+    const std::size_t index = own.child.child_index;
+    remove_child(core, sa, old, Reason::kPeerDeleted);
+    if (!crossed && !core.current.contains({sa.connection_id, index})) {
+      Initiate again;
+      again.id = sa.connection_id;
+      again.child_index = index;
+      finish_own(core, sa);
+      return queue_create_child(core, sa, again);
+    }
+    return finish_own(core, sa);
+  }
+  report_refusal(core, sa, own.child.child_index, by_peer ? Side::kRemote : Side::kLocal, refusal);
+  if (old != 0) retry_rekey_later(core, sa, old);
+  finish_own(core, sa);
+}
+
+const Bytes& lower(const Bytes& a, const Bytes& b) {
+  return a < b ? a : b;
+}
+
+// Section 2.8.1: of two rekeys of one Child that crossed, the one with the lowest of the four
+// nonces is redundant.
+bool lost_crossing(const IkeSa& sa, const ChildNegotiation& ours) {
+  return sa.crossing && ours.replaces != 0 && sa.crossing->old_child == ours.replaces &&
+         lower(ours.ni, ours.nr) < sa.crossing->lowest_nonce;
+}
+
+void queue_delete(Core& core, IkeSa& sa, ChildSaId child) {
+  Task task;
+  task.kind = Task::Kind::kDeleteChild;
+  task.child = child;
+  queue(core, sa, std::move(task));
+}
+
+}  // namespace
+
+void begin_create_child(Core& core, IkeSa& sa) {
+  OwnExchange& own = *sa.own;
+  if (own.task.kind == Task::Kind::kRekeyChild) {
+    const ChildSa* old = sa.find_child(own.task.child);
+    if (old == nullptr || old->state != ChildSa::State::kInstalled) return finish_own(core, sa);
+    own.child.child_index = old->info.child_index;
+    own.child.replaces = old->info.id;
+  } else {
+    own.child.child_index = own.task.child_index;
+  }
+  // The connection may have been replaced meanwhile; a live IKE SA goes on with what it was made
+  // for.
+  if (own.child.child_index >= sa.connection->children.size()) return finish_own(core, sa);
+  const auto groups = pfs_groups(*sa.connection, config_of(sa, own.child));
+  own.child.group = groups.empty() ? crypto::DhId::kNone : groups.front();
+  // The group of the IKE SA is one that the peer is known to speak.
+  if (std::find(groups.begin(), groups.end(), sa.suite.dh) != groups.end())
+    own.child.group = sa.suite.dh;
+  own.child.ni = core.random_bytes(kNonceSize);
+  own.step = OwnExchange::Step::kSpi;
+  own.ticket = core.new_ticket(sa);
+  core.outputs.emplace_back(AllocateSpi{own.ticket, sa.connection_id, own.child.child_index,
+                                        sa.local.address, sa.remote.address});
+}
+
+void on_own_child_spi(Core& core, IkeSa& sa, const KernelSpi& answer) {
+  OwnExchange& own = *sa.own;
+  if (!answer.spi) {
+    core.report_failure(sa, own.child.child_index, Side::kLocal, Reason::kKernelRefused,
+                        answer.spi.error().to_string());
+    if (own.child.replaces != 0) retry_rekey_later(core, sa, own.child.replaces);
+    return finish_own(core, sa);
+  }
+  own.child.spi_in = *answer.spi;
+  if (own.child.group == crypto::DhId::kNone) return send_own_request(core, sa);
+  own.step = OwnExchange::Step::kKeyPair;
+  own.ticket = core.run_crypto(sa, crypto::GenerateKeyPair{own.child.group});
+}
+
+void on_own_child_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome) {
+  OwnExchange& own = *sa.own;
+  own.ticket = 0;
+  if (auto* made = std::get_if<crypto::KeyPairMade>(&outcome)) {
+    own.child.key_pair = std::move(made->pair);
+    return send_own_request(core, sa);
+  }
+  if (auto* made = std::get_if<crypto::SharedMade>(&outcome)) {
+    own.child.shared_secret = std::move(made->shared);
+    own.child.key_pair.reset();
+    return own_install(core, sa);
+  }
+  const auto* error = std::get_if<Error>(&outcome);
+  core.report_failure(sa, own.child.child_index, Side::kLocal, Reason::kCryptoFailed,
+                      error != nullptr ? error->to_string() : "key exchange failed");
+  if (own.child.replaces != 0) retry_rekey_later(core, sa, own.child.replaces);
+  finish_own(core, sa);
+}
+
+void on_create_child_response(Core& core, IkeSa& sa, const std::vector<wire::Payload>& response) {
+  OwnExchange& own = *sa.own;
+  auto accepted = accept_child_response(sa, response, false, own.child);
+  if (!accepted)
+    return own_refused(core, sa, accepted.error(), wire::find<wire::Sa>(response) == nullptr);
+  const auto* nonce = wire::find<wire::Nonce>(response);
+  const auto* ke = wire::find<wire::Ke>(response);
+  const bool with_ke = own.child.group != crypto::DhId::kNone;
+  if (nonce == nullptr ||
+      (with_ke && (ke == nullptr || ke->group != static_cast<std::uint16_t>(own.child.group)))) {
+    return own_refused(core, sa,
+                       {wire::NotifyType::kInvalidSyntax,
+                        Reason::kInvalidMessage,
+                        "the peer's CREATE_CHILD_SA response lacks a nonce or key exchange",
+                        {}},
+                       false);
+  }
+  own.child.nr = nonce->data;
+  if (!with_ke) return own_install(core, sa);
+  own.step = OwnExchange::Step::kDerive;
+  own.ticket = core.run_crypto(sa, crypto::DeriveShared{own.child.key_pair, ke->data});
+}
+
+void on_own_child_installed(Core& core, IkeSa& sa, const Status& status) {
+  OwnExchange& own = *sa.own;
+  own.ticket = 0;
+  ChildSa* child = sa.find_child(own.child.id);
+  if (child == nullptr) return finish_own(core, sa);
+  if (!status) {
+    core.report_failure(sa, own.child.child_index, Side::kLocal, Reason::kKernelRefused,
+                        status.error().to_string());
+    // The peer believes that the Child stands: tell it, then forget ours.
+    child->inbound_installed = false;
+    child->state = ChildSa::State::kInstalled;
+    child->outbound_keys.reset();
+    queue_delete(core, sa, own.child.id);
+    if (own.child.replaces != 0) retry_rekey_later(core, sa, own.child.replaces);
+    return finish_own(core, sa);
+  }
+  ChildSa* old = own.child.replaces != 0 ? sa.find_child(own.child.replaces) : nullptr;
+  if (own.step == OwnExchange::Step::kInbound) {
+    child->inbound_installed = true;
+    if (lost_crossing(sa, own.child)) {
+      // Ours is redundant: we delete it, the peer deletes the old one (section 2.8.1).
+      child->state = ChildSa::State::kInstalled;
+      child->outbound_keys.reset();
+      child->replaced_by = sa.crossing->peer_child;
+      queue_delete(core, sa, own.child.id);
+      sa.crossing.reset();
+      return finish_own(core, sa);
+    }
+    own.step = OwnExchange::Step::kOutbound;
+    own.ticket = install_outbound(core, sa, *child, false);
+    return;
+  }
+  outbound_stands(core, sa, *child);
+  child_up(core, sa, *child);
+  if (old != nullptr && old->state != ChildSa::State::kDeleting &&
+      old->state != ChildSa::State::kDraining) {
+    old->replaced_by = child->info.id;
+    old->state = ChildSa::State::kReplaced;
+    old->rekey_at = kNever;
+    old->remove_at = kNever;
+    queue_delete(core, sa, old->info.id);
+  }
+  if (sa.crossing && sa.crossing->old_child == own.child.replaces) sa.crossing.reset();
+  finish_own(core, sa);
+}
+
+// ------------------------------------------------------------------------------------------------
+// the peer's
+
+void on_create_child_request(Core& core, IkeSa& sa, std::uint32_t message_id,
+                             const std::vector<wire::Payload>& request) {
+  constexpr auto kExchange = wire::ExchangeType::kCreateChildSa;
+  const auto& offer = *wire::find<wire::Sa>(request);
+  if (!offer.proposals.empty() && offer.proposals.front().protocol == wire::ProtocolId::kIke) {
+    return on_rekey_ike_sa_request(core, sa, message_id, request);
+  }
+  // Section 2.25.2: no new Child while the IKE SA itself is being replaced or closed.
+  const bool replacing = sa.own && sa.own->task.kind == Task::Kind::kRekeyIkeSa;
+  if (!sa.alive() || replacing) {
+    return respond_notify(core, sa, kExchange, message_id,
+                          notify(wire::NotifyType::kTemporaryFailure));
+  }
+  ChildSa* old = nullptr;
+  if (const auto* rekey = wire::find_notify(request, wire::NotifyType::kRekeySa)) {
+    const auto spi = wire::rekey_sa_spi(*rekey);
+    for (const auto& child : sa.children) {
+      if (spi && child->info.spi_out == *spi) old = child.get();
+    }
+    if (old == nullptr || old->state == ChildSa::State::kDraining) {
+      return respond_notify(core, sa, kExchange, message_id,
+                            wire::make_child_sa_not_found(spi.value_or(0)));
+    }
+    if (old->state != ChildSa::State::kInstalled) {
+      return respond_notify(core, sa, kExchange, message_id,
+                            notify(wire::NotifyType::kTemporaryFailure));
+    }
+  }
+  auto peer = std::make_unique<PeerExchange>();
+  peer->message_id = message_id;
+  const auto only =
+      old != nullptr ? std::optional<std::size_t>(old->info.child_index) : std::nullopt;
+  if (auto accepted = accept_child_request(sa, request, only, false, peer->child); !accepted) {
+    const ChildRefusal& refusal = accepted.error();
+    if (refusal.notify == wire::NotifyType::kInvalidKePayload) {
+      return respond_notify(
+          core, sa, kExchange, message_id,
+          wire::make_invalid_ke_payload(static_cast<std::uint16_t>(refusal.wanted_group)));
+    }
+    report_refusal(core, sa, only.value_or(0), Side::kLocal, refusal);
+    return respond_notify(core, sa, kExchange, message_id, notify(refusal.notify));
+  }
+  peer->child.ni = wire::find<wire::Nonce>(request)->data;
+  peer->child.nr = core.random_bytes(kNonceSize);
+  peer->child.replaces = old != nullptr ? old->info.id : 0;
+  if (const auto* ke = wire::find<wire::Ke>(request)) peer->peer_public = ke->data;
+  peer->step = PeerExchange::Step::kSpi;
+  peer->ticket = core.new_ticket(sa);
+  core.outputs.emplace_back(AllocateSpi{peer->ticket, sa.connection_id, peer->child.child_index,
+                                        sa.local.address, sa.remote.address});
+  sa.peer = std::move(peer);
+}
+
+namespace {
+
+void refuse_peer_exchange(Core& core, IkeSa& sa, wire::NotifyType type, Reason reason,
+                          std::string text) {
+  const std::unique_ptr<PeerExchange> peer = std::move(sa.peer);
+  core.report_failure(sa, peer->child.child_index, Side::kLocal, reason, std::move(text));
+  respond_notify(core, sa, wire::ExchangeType::kCreateChildSa, peer->message_id, notify(type));
+}
+
+void peer_install(Core& core, IkeSa& sa) {
+  PeerExchange& peer = *sa.peer;
+  auto ticket = install_inbound(core, sa, peer.child, false, peer.child.replaces != 0);
+  if (!ticket) {
+    return refuse_peer_exchange(core, sa, wire::NotifyType::kTemporaryFailure,
+                                Reason::kCryptoFailed, ticket.error().to_string());
+  }
+  peer.step = PeerExchange::Step::kInbound;
+  peer.ticket = *ticket;
+}
+
+}  // namespace
+
+void on_peer_child_spi(Core& core, IkeSa& sa, const KernelSpi& answer) {
+  PeerExchange& peer = *sa.peer;
+  if (!answer.spi) {
+    return refuse_peer_exchange(core, sa, wire::NotifyType::kTemporaryFailure,
+                                Reason::kKernelRefused, answer.spi.error().to_string());
+  }
+  peer.child.spi_in = *answer.spi;
+  if (peer.child.group == crypto::DhId::kNone) return peer_install(core, sa);
+  peer.step = PeerExchange::Step::kKeyExchange;
+  peer.ticket =
+      core.run_crypto(sa, crypto::GenerateAndDerive{peer.child.group, std::move(peer.peer_public)});
+}
+
+void on_peer_child_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome) {
+  PeerExchange& peer = *sa.peer;
+  auto* made = std::get_if<crypto::SharedMade>(&outcome);
+  if (made == nullptr) {
+    const auto* error = std::get_if<Error>(&outcome);
+    return refuse_peer_exchange(core, sa, wire::NotifyType::kInvalidSyntax, Reason::kCryptoFailed,
+                                error != nullptr ? error->to_string() : "key exchange failed");
+  }
+  peer.own_public = std::move(made->own_public);
+  peer.child.shared_secret = std::move(made->shared);
+  peer_install(core, sa);
+}
+
+void on_peer_child_installed(Core& core, IkeSa& sa, const Status& status) {
+  const ChildSaId id = sa.peer->child.id;
+  ChildSa* child = sa.find_child(id);
+  if (child == nullptr || !status) {
+    if (child != nullptr) remove_child(core, sa, id, Reason::kKernelRefused);
+    return refuse_peer_exchange(
+        core, sa, wire::NotifyType::kTemporaryFailure, Reason::kKernelRefused,
+        status ? "the Child went away meanwhile" : status.error().to_string());
+  }
+  const std::unique_ptr<PeerExchange> peer = std::move(sa.peer);
+  child->inbound_installed = true;
+  std::vector<wire::Payload> payloads;
+  add_child_response(sa, peer->child, payloads);
+  if (peer->child.group != crypto::DhId::kNone) {
+    payloads.emplace_back(
+        wire::Ke{static_cast<std::uint16_t>(peer->child.group), peer->own_public});
+  }
+  (void)send_response(core, sa, wire::ExchangeType::kCreateChildSa, peer->message_id, payloads);
+  child_up(core, sa, *child);
+  ChildSa* old = peer->child.replaces != 0 ? sa.find_child(peer->child.replaces) : nullptr;
+  const bool old_stands = old != nullptr && old->state == ChildSa::State::kInstalled;
+  if (!old_stands) {
+    install_outbound(core, sa, *child, true);
+    return;
+  }
+  if (sa.own && sa.own->task.kind == Task::Kind::kRekeyChild &&
+      sa.own->task.child == old->info.id) {
+    sa.crossing = std::make_unique<Crossing>();
+    sa.crossing->old_child = old->info.id;
+    sa.crossing->peer_child = id;
+    sa.crossing->lowest_nonce = lower(peer->child.ni, peer->child.nr);
+    return;  // who deletes what is decided when our own response comes
+  }
+  // The peer, who began, deletes the old one; should it forget to, we do.
+  old->replaced_by = id;
+  old->state = ChildSa::State::kReplaced;
+  old->rekey_at = kNever;
+  old->remove_at = core.now + core.settings.give_up * 3;
+}
+
+}  // namespace espalier::ike::exchange

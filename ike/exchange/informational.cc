@@ -1,0 +1,141 @@
+// INFORMATIONAL (RFC 7296 sections 1.4 and 2.4): Delete of Childs and of the IKE SA, liveness.
+#include <algorithm>
+
+#include "ike/exchange/child.h"
+#include "ike/exchange/tasks.h"
+#include "ike/exchange/window.h"
+
+namespace espalier::ike::exchange {
+namespace {
+
+constexpr auto kExchange = wire::ExchangeType::kInformational;
+
+void send(Core& core, IkeSa& sa, const std::vector<wire::Payload>& payloads) {
+  if (!send_request(core, sa, kExchange, payloads)) end_ike_sa(core, sa, Reason::kCryptoFailed);
+}
+
+// Keeps the SPI a moment so that a retransmitted Delete gets its answer again.
+void linger(Core& core, IkeSa& sa) {
+  sa.state = IkeSaState::kDeleting;
+  sa.failed = true;
+  sa.tasks.clear();
+  sa.own.reset();
+  sa.outstanding.reset();
+  sa.rekey_at = sa.liveness_at = kNever;
+  sa.remove_at = core.now + core.settings.give_up;
+}
+
+void on_delete_ike_sa(Core& core, IkeSa& sa, Reason reason) {
+  if (sa.crossing && sa.crossing->peer_ike_sa != 0) {
+    // The peer went on with the IKE SA of its own rekey (section 2.25.2).
+    if (IkeSa* next = core.find(sa.crossing->peer_ike_sa)) {
+      move_children(core, sa, *next);
+      sa.replaced_by = next->id;
+    }
+  }
+  remove_all_children(core, sa, reason);
+  core.report(IkeSaDown{sa.id, sa.connection_id, reason, sa.replaced_by != 0});
+  linger(core, sa);
+}
+
+}  // namespace
+
+void begin_delete_child(Core& core, IkeSa& sa) {
+  ChildSa* child = sa.find_child(sa.own->task.child);
+  if (child == nullptr || child->state == ChildSa::State::kDraining) return finish_own(core, sa);
+  child->state = ChildSa::State::kDeleting;
+  child->rekey_at = child->remove_at = kNever;
+  sa.own->deleted = {child->info.id};
+  wire::Delete payload;
+  payload.protocol = wire::ProtocolId::kEsp;
+  payload.spis = {child->info.spi_in};
+  send(core, sa, {payload});
+}
+
+void begin_delete_ike_sa(Core& core, IkeSa& sa) {
+  if (sa.own->task.only_if_duplicate) {
+    const auto all = core.of_connection(sa.connection_id);
+    const bool duplicate = std::any_of(all.begin(), all.end(), [&](const IkeSa* other) {
+      return other->id != sa.id && other->alive();
+    });
+    if (!duplicate) return finish_own(core, sa);
+  }
+  sa.state = IkeSaState::kDeleting;
+  sa.delete_reason = sa.own->task.reason;
+  send(core, sa, {wire::Delete{}});
+}
+
+void begin_probe(Core& core, IkeSa& sa) {
+  send(core, sa, {});
+}
+
+void on_informational_response(Core& core, IkeSa& sa, const std::vector<wire::Payload>& response) {
+  (void)response;
+  if (!sa.own) {  // the last word of a handshake that we refused
+    core.drop(sa);
+    return;
+  }
+  switch (sa.own->task.kind) {
+    case Task::Kind::kDeleteIkeSa:
+      end_ike_sa(core, sa, sa.own->task.reason);
+      return;
+    case Task::Kind::kDeleteChild:
+      for (const ChildSaId id : sa.own->deleted) {
+        ChildSa* child = sa.find_child(id);
+        if (child == nullptr) continue;
+        if (!child->inbound_installed) {
+          remove_child(core, sa, id, Reason::kKernelRefused);
+        } else {
+          drain_child(core, sa, *child, sa.own->task.reason);
+        }
+      }
+      break;
+    default:
+      break;
+  }
+  finish_own(core, sa);
+}
+
+void on_informational_request(Core& core, IkeSa& sa, std::uint32_t message_id,
+                              const std::vector<wire::Payload>& request) {
+  const auto deletes = wire::all<wire::Delete>(request);
+  const bool refused =
+      wire::find_notify(request, wire::NotifyType::kAuthenticationFailed) != nullptr;
+  const bool whole =
+      refused || std::any_of(deletes.begin(), deletes.end(), [](const wire::Delete* one) {
+        return one->protocol == wire::ProtocolId::kIke;
+      });
+  if (whole) {
+    (void)send_response(core, sa, kExchange, message_id, {});
+    if (refused) {
+      core.report_failure(
+          sa, std::nullopt, Side::kRemote, Reason::kAuthenticationFailed,
+          "the peer refused us: AUTHENTICATION_FAILED; its own log or status says why");
+    }
+    return on_delete_ike_sa(core, sa,
+                            refused ? Reason::kAuthenticationFailed : Reason::kPeerDeleted);
+  }
+  std::vector<wire::Payload> payloads;
+  wire::Delete answer;
+  answer.protocol = wire::ProtocolId::kEsp;
+  std::vector<ChildSaId> gone;
+  for (const wire::Delete* one : deletes) {
+    if (one->protocol != wire::ProtocolId::kEsp) continue;
+    for (const std::uint32_t spi : one->spis) {
+      for (const auto& child : sa.children) {
+        if (child->info.spi_out != spi || child->state == ChildSa::State::kDraining) continue;
+        // When both delete the same Child, neither names it again (section 1.4.1).
+        if (child->state != ChildSa::State::kDeleting) answer.spis.push_back(child->info.spi_in);
+        gone.push_back(child->info.id);
+      }
+    }
+  }
+  if (!answer.spis.empty()) payloads.emplace_back(answer);
+  // The new outbound SA stands before the peer hears that its old inbound one may go.
+  for (const ChildSaId id : gone) {
+    if (ChildSa* child = sa.find_child(id)) drain_child(core, sa, *child, Reason::kPeerDeleted);
+  }
+  (void)send_response(core, sa, kExchange, message_id, payloads);
+}
+
+}  // namespace espalier::ike::exchange

@@ -1,0 +1,54 @@
+// What we want to do on an IKE SA, one at a time (window 1, RFC 7296 section 2.3): the queue and
+// who runs a task.
+#pragma once
+
+#include "ike/exchange/core.h"
+
+namespace espalier::ike::exchange {
+
+void queue(Core& core, IkeSa& sa, Task task);
+// Queues a new Child unless one of the same kind is being made or waited for.
+void queue_create_child(Core& core, IkeSa& sa, const Initiate& wanted);
+// Begins the next task that is due, if nothing of ours is under way.
+void run_tasks(Core& core, IkeSa& sa);
+// Our exchange is over; the next task may begin.
+void finish_own(Core& core, IkeSa& sa);
+// Puts the task back for later (RFC 7296 section 2.25, TEMPORARY_FAILURE).
+void postpone_own(Core& core, IkeSa& sa, Duration delay);
+
+// CREATE_CHILD_SA for a Child, new or rekeyed (create_child_sa.cc).
+void begin_create_child(Core& core, IkeSa& sa);
+void on_create_child_request(Core& core, IkeSa& sa, std::uint32_t message_id,
+                             const std::vector<wire::Payload>& request);
+void on_create_child_response(Core& core, IkeSa& sa, const std::vector<wire::Payload>& response);
+void on_own_child_spi(Core& core, IkeSa& sa, const KernelSpi& answer);
+void on_own_child_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome);
+void on_own_child_installed(Core& core, IkeSa& sa, const Status& status);
+void on_peer_child_spi(Core& core, IkeSa& sa, const KernelSpi& answer);
+void on_peer_child_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome);
+void on_peer_child_installed(Core& core, IkeSa& sa, const Status& status);
+
+// CREATE_CHILD_SA for the IKE SA itself (rekey_ike_sa.cc).
+void begin_rekey_ike_sa(Core& core, IkeSa& sa);
+void on_rekey_ike_sa_request(Core& core, IkeSa& sa, std::uint32_t message_id,
+                             const std::vector<wire::Payload>& request);
+void on_rekey_ike_sa_response(Core& core, IkeSa& sa, const std::vector<wire::Payload>& response);
+void on_own_rekey_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome);
+void on_peer_rekey_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome);
+
+// INFORMATIONAL: Delete and liveness (informational.cc).
+void begin_delete_child(Core& core, IkeSa& sa);
+void begin_delete_ike_sa(Core& core, IkeSa& sa);
+void begin_probe(Core& core, IkeSa& sa);
+void on_informational_request(Core& core, IkeSa& sa, std::uint32_t message_id,
+                              const std::vector<wire::Payload>& request);
+void on_informational_response(Core& core, IkeSa& sa, const std::vector<wire::Payload>& response);
+
+// The IKE SA is over: Childs go (or have moved), reports, drops.
+void end_ike_sa(Core& core, IkeSa& sa, Reason reason);
+
+// A handshake's parts that other files begin (ike_sa_init.cc, ike_auth.cc).
+void on_key_pair(Core& core, IkeSa& sa, std::shared_ptr<const crypto::KeyPair> pair);
+void on_auth_spi(Core& core, IkeSa& sa, const KernelSpi& answer);
+
+}  // namespace espalier::ike::exchange
