@@ -1,0 +1,111 @@
+#include "ike/crypto/nss/secrets.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace espalier::ike::crypto::nss {
+namespace {
+
+constexpr std::size_t kAesBlock = 16;
+constexpr std::size_t kMaxExtract = 512;  // g^ir of modp4096
+
+// `plain` under the ephemeral key with PKCS padding and a fresh IV.
+struct Wrapped {
+  std::array<std::uint8_t, kAesBlock> iv{};
+  Bytes text;
+};
+
+Result<Wrapped> wrap_data(PK11SymKey* ephemeral, ByteView plain) {
+  Wrapped wrapped;
+  if (PK11_GenerateRandom(wrapped.iv.data(), static_cast<int>(wrapped.iv.size())) != SECSuccess) {
+    return nss_failure(Code::kCrypto, "random");
+  }
+  wrapped.text.resize(plain.size() + kAesBlock);
+  SECItem iv = item_of(wrapped.iv);
+  unsigned int length = 0;
+  if (PK11_Encrypt(ephemeral, CKM_AES_CBC_PAD, &iv, wrapped.text.data(), &length,
+                   static_cast<unsigned int>(wrapped.text.size()), plain.data(),
+                   static_cast<unsigned int>(plain.size())) != SECSuccess) {
+    return nss_failure(Code::kCrypto, "wrap a key");
+  }
+  wrapped.text.resize(length);
+  return wrapped;
+}
+
+}  // namespace
+
+Result<Secrets> Secrets::open() {
+  Secrets secrets;
+  secrets.slot_.reset(PK11_GetInternalSlot());
+  if (!secrets.slot_) return nss_failure(Code::kCrypto, "internal token");
+  if (PK11_IsFIPS()) {
+    secrets.ephemeral_.reset(
+        PK11_KeyGen(secrets.slot_.get(), CKM_AES_KEY_GEN, nullptr, 256 / 8, nullptr));
+    if (!secrets.ephemeral_) return nss_failure(Code::kCrypto, "ephemeral key");
+  }
+  return secrets;
+}
+
+Result<SymKeyPtr> Secrets::import(ByteView key, CK_MECHANISM_TYPE mechanism,
+                                  CK_ATTRIBUTE_TYPE operation) const {
+  SymKeyPtr handle;
+  if (!fips()) {
+    SECItem item = item_of(key);
+    handle.reset(
+        PK11_ImportSymKey(slot_.get(), mechanism, PK11_OriginUnwrap, operation, &item, nullptr));
+  } else {
+    auto wrapped = wrap_data(ephemeral_.get(), key);
+    if (!wrapped) return forward(wrapped);
+    SECItem iv = item_of(wrapped->iv);
+    SECItem text = item_of(wrapped->text);
+    handle.reset(PK11_UnwrapSymKey(ephemeral_.get(), CKM_AES_CBC_PAD, &iv, &text, mechanism,
+                                   operation, static_cast<int>(key.size())));
+  }
+  if (!handle) return nss_failure(Code::kCrypto, "import a key");
+  return handle;
+}
+
+Result<SecretBytes> Secrets::extract(PK11SymKey* key) const {
+  if (!fips()) {
+    if (PK11_ExtractKeyValue(key) != SECSuccess) return nss_failure(Code::kCrypto, "extract a key");
+    const SECItem* data = PK11_GetKeyData(key);  // stays the key's
+    if (!data) return nss_failure(Code::kCrypto, "extract a key");
+    return SecretBytes(view_of(*data));
+  }
+  const std::size_t length = PK11_GetKeyLength(key);
+  if (length == 0 || length > kMaxExtract) return nss_failure(Code::kCrypto, "extract a key");
+  Bytes wrapped((length + kAesBlock - 1) / kAesBlock * kAesBlock);
+  SECItem item = item_of(wrapped);
+  if (PK11_WrapSymKey(CKM_AES_ECB, nullptr, ephemeral_.get(), key, &item) != SECSuccess) {
+    return nss_failure(Code::kCrypto, "wrap a key");
+  }
+  SecretBytes padded(wrapped.size());
+  unsigned int got = 0;
+  if (PK11_Decrypt(ephemeral_.get(), CKM_AES_ECB, nullptr, padded.writable().data(), &got,
+                   static_cast<unsigned int>(padded.size()), wrapped.data(),
+                   item.len) != SECSuccess) {
+    return nss_failure(Code::kCrypto, "extract a key");
+  }
+  return padded.slice(0, length);
+}
+
+Result<PrivateKeyPtr> Secrets::import_private(ByteView pkcs8) const {
+  PrivateKeyPtr handle;
+  if (!fips()) {
+    SECItem item = item_of(pkcs8);
+    SECKEYPrivateKey* key = nullptr;
+    if (PK11_ImportDERPrivateKeyInfoAndReturnKey(slot_.get(), &item, nullptr, nullptr, PR_FALSE,
+                                                 PR_FALSE, KU_DIGITAL_SIGNATURE, &key,
+                                                 nullptr) != SECSuccess) {
+      return nss_failure(Code::kInvalid, {});
+    }
+    handle.reset(key);
+  } else {
+    return fail(Code::kUnsupported, {}, "private keys in FIPS mode");
+  }
+  if (!handle) return nss_failure(Code::kInvalid, {});
+  return handle;
+}
+
+}  // namespace espalier::ike::crypto::nss
