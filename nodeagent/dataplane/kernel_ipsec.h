@@ -9,7 +9,8 @@
 //
 // Errors: kNotFound (no such SA, policy, or reservation), kExists, kDenied (no CAP_NET_ADMIN),
 // kInvalid (refused before the kernel was asked), kUnavailable (no memory or buffer: try again),
-// kKernel otherwise. `where` names the SA or policy, `detail` the kernel's errno and its own words.
+// kUnsupported (an algorithm or family this kernel lacks), kKernel otherwise. `where` names the SA
+// or policy, `detail` the kernel's errno and its own words.
 #pragma once
 
 #include <cstdint>
@@ -70,13 +71,14 @@ struct PolicyState {
 
 // What this kernel can do, found out once by asking it.
 struct Capabilities {
-  bool esp = false;           // ESP SAs at all (both families)
+  bool esp = false;           // ESP SAs at all
+  bool esp_ipv6 = false;      // and between IPv6 addresses
   bool esn = false;           // 64-bit sequence numbers
   bool sa_direction = false;  // SAs have a direction (Linux 6.10)
   bool esp_in_udp = false;
   bool esp_in_tcp = false;
-  std::vector<EspAlgorithm> algorithms;  // of those we know
-  std::string reason;                    // when esp is false: why
+  std::vector<EspAlgorithm> algorithms{};  // of those we know
+  std::string reason{};                    // where esp or esp_ipv6 is false: why
 };
 
 class KernelIpsec {

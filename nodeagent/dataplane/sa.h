@@ -103,13 +103,16 @@ struct Usage {
 
 // An SA as it stands in the kernel now.
 struct SaState {
-  Sa sa;  // offload as the driver took it; nullopt where it fell back to software
+  // Offload as the driver took it: none where it fell back to software. Kernels before 6.10 keep no
+  // direction: there an SA with a replay window of more than one packet counts as inbound.
+  Sa sa{};
   Usage usage{};
-  bool larval = false;               // an SPI that is reserved, or an Acquire's placeholder (SPI 0)
-  std::uint64_t in_sequence = 0;     // highest number received
-  std::uint64_t out_sequence = 0;    // last number sent
-  std::uint32_t replayed = 0;        // packets dropped: seen before
-  std::uint32_t outside_window = 0;  // packets dropped: too old
+  bool larval = false;            // an SPI that is reserved, or an Acquire's placeholder (SPI 0)
+  std::string other_algorithm{};  // the kernel's names where it is none of EspAlgorithm's; not ours
+  std::uint64_t in_sequence = 0;  // highest number received
+  std::uint64_t out_sequence = 0;      // last number sent
+  std::uint32_t replayed = 0;          // packets dropped: seen before
+  std::uint32_t outside_window = 0;    // packets dropped: too old
   std::uint32_t failed_integrity = 0;  // packets dropped: wrong ICV
 };
 
