@@ -5,7 +5,7 @@ import fnmatch
 import pathlib
 import re
 
-SKIPPED = {"build", "node_modules", "__pycache__", "corpus", "testdata"}
+SKIPPED = {"build", "node_modules", "__pycache__", "corpus", "testdata", "vectors"}
 CPP = {".cc", ".h"}
 SCRIPT = {".py", ".sh"}
 EVERYTHING = "*"
