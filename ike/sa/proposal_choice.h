@@ -2,14 +2,20 @@
 // offer, and whether what a peer picked is something we offered.
 //
 // Guarantees: pure; a chosen proposal has exactly one transform of each type that it needs, each
-// one of ours and each from the same proposal of the peer; a transform with attributes that we do
-// not know is never chosen (3.3.6). Preference: our order of proposals first, then our order within
-// one; but the peer's guessed group is kept when it is acceptable, because that saves an exchange
-// (2.7 leaves the choice to the responder).
+// one of ours and each from the same proposal of the peer; a proposal with a transform type that we
+// do not know, and a transform with an attribute that we do not know, is never chosen (section
+// 3.3.6); key lengths are equal, not "at least".
+// Preference: our order of proposals first, then our order within one: cipher, integrity, PRF,
+// group. Only for the group the peer's guess, its KE payload, goes before our order, because that
+// saves an exchange (section 2.7 leaves the choice to the responder).
+// Assumption: whoever calls knows where it is: that an IKE choice at a rekey has an SPI of eight
+// octets, and that `group` is the group of the KE payload; if not, INVALID_KE_PAYLOAD is due
+// (section 1.3).
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "ike/config.h"
@@ -20,8 +26,9 @@ namespace espalier::ike {
 
 struct IkeChoice {
   crypto::IkeSuite suite;
-  std::uint8_t number = 1;
-  Bytes spi;  // 8 octets at a rekey, else empty
+  std::uint8_t number = 1;  // of the peer's proposal
+  Bytes spi;                // 8 octets at a rekey, else empty
+  friend bool operator==(const IkeChoice&, const IkeChoice&) = default;
 };
 
 struct EspChoice {
@@ -29,25 +36,27 @@ struct EspChoice {
   crypto::DhId group = crypto::DhId::kNone;
   bool esn = false;
   std::uint8_t number = 1;
-  std::uint32_t spi = 0;  // the peer's
+  std::uint32_t spi = 0;  // the peer's; 256 or more
+  friend bool operator==(const EspChoice&, const EspChoice&) = default;
 };
 
-// `spi` empty in IKE_SA_INIT, 8 octets at a rekey.
+// `spi`: empty in IKE_SA_INIT, 8 octets at a rekey. More proposals than a message holds
+// (wire::kMaxProposals) are left out.
 [[nodiscard]] wire::Sa ike_offer(const std::vector<crypto::IkeProposal>& proposals,
                                  const Bytes& spi);
 [[nodiscard]] wire::Sa ike_answer(std::uint8_t number, const crypto::IkeSuite& suite,
                                   const Bytes& spi);
 
-// Responder. `guessed_group` is the KE payload's; the suite's group may differ, then
-// INVALID_KE_PAYLOAD is due.
+// Responder. `guessed_group` is the KE payload's; the suite's group may differ.
 [[nodiscard]] std::optional<IkeChoice> choose_ike(const wire::Sa& offer,
                                                   const std::vector<crypto::IkeProposal>& proposals,
                                                   std::uint16_t guessed_group);
-// Initiator: the answer holds one proposal, one transform per type, all of them ours.
+// Initiator: the answer holds one proposal with the number of one that ike_offer(proposals) made,
+// with one transform per type, all of them from that one.
 [[nodiscard]] std::optional<IkeChoice> check_ike(const wire::Sa& answer,
                                                  const std::vector<crypto::IkeProposal>& proposals);
 
-// `groups` empty: no key exchange of its own.
+// `groups` empty: no key exchange of its own (IKE_AUTH always, RFC 7296 section 1.2).
 [[nodiscard]] wire::Sa esp_offer(const std::vector<crypto::EspProposal>& proposals,
                                  const std::vector<crypto::DhId>& groups, EsnChoice esn,
                                  std::uint32_t spi);
@@ -61,5 +70,10 @@ struct EspChoice {
                                                  const std::vector<crypto::EspProposal>& proposals,
                                                  const std::vector<crypto::DhId>& groups,
                                                  EsnChoice esn);
+
+// What a peer offered, for people: "IKE aes256gcm16-prfsha384-ecp384, ESP aes256-sha256-esn"; a
+// transform that is not ours by its type and number ("ENCR 3/192"). At most `limit` proposals,
+// then "and 7 more".
+[[nodiscard]] std::string describe(const wire::Sa& sa, std::size_t limit = 4);
 
 }  // namespace espalier::ike
