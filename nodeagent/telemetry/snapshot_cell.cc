@@ -19,9 +19,9 @@ SnapshotCell::Pointer SnapshotCell::read() const {
   return newest_;
 }
 
-SnapshotCell::Pointer SnapshotCell::fresh(Duration patience) {
+bool SnapshotCell::refresh(Duration patience) {
   std::unique_lock lock(mutex_);
-  if (!requester_) return newest_;
+  if (!requester_) return newest_ != nullptr;
   const std::uint64_t seen = count_;
   if (!std::exchange(requested_, true)) {
     const auto requester = requester_;
@@ -29,8 +29,12 @@ SnapshotCell::Pointer SnapshotCell::fresh(Duration patience) {
     requester();
     lock.lock();
   }
-  published_.wait_for(lock, patience, [&] { return count_ != seen; });
-  return newest_;
+  return published_.wait_for(lock, patience, [&] { return count_ != seen; });
+}
+
+SnapshotCell::Pointer SnapshotCell::fresh(Duration patience) {
+  [[maybe_unused]] const bool answered = refresh(patience);
+  return read();
 }
 
 void SnapshotCell::set_requester(std::function<void()> requester) {

@@ -1,9 +1,9 @@
 // SnapshotCell: where the loop puts the newest Snapshot and everyone else finds it.
 //
 // Guarantees: publish() never waits for a reader; a reader keeps what it read for as long as it
-// likes; any thread may call anything. fresh() lets the loop work on demand: no reader, no
+// likes; any thread may call anything. refresh() lets the loop work on demand: no reader, no
 // snapshots, no memory for them.
-// Caveat: fresh() blocks its caller, so the loop itself must never call it.
+// Caveat: refresh() and fresh() block their caller, so the loop itself must never call it.
 #pragma once
 
 #include <condition_variable>
@@ -27,12 +27,16 @@ class SnapshotCell {
   // The newest one; null before the first.
   [[nodiscard]] Pointer read() const;
 
-  // Asks the loop for a snapshot and waits for the next publish, at most `patience`; then the
-  // newest there is (null if there never was one). Callers at the same time share one request.
-  // Without a requester this is read().
+  // Asks the loop for a snapshot and waits for the next publish, at most `patience`. False when
+  // none came: the loop is busy or hangs. Callers at the same time share one request. Without a
+  // requester it answers at once: whether there is a snapshot.
+  [[nodiscard]] bool refresh(Duration patience);
+
+  // The newest there is after a refresh(), successful or not; null if there never was one.
   [[nodiscard]] Pointer fresh(Duration patience);
 
-  // What fresh() calls, on its caller's thread, so that the loop publishes soon; it must only post.
+  // What refresh() calls, on its caller's thread, so that the loop publishes soon; it must only
+  // post.
   void set_requester(std::function<void()> requester);
 
  private:

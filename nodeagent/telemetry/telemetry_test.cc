@@ -63,6 +63,15 @@ TEST(SnapshotCell, FreshGivesTheOldOneWhenTheLoopIsSilent) {
   EXPECT_EQ(requests, 1) << "one request stands until the loop answers it";
 }
 
+TEST(SnapshotCell, RefreshTellsWhetherTheLoopAnswered) {
+  SnapshotCell cell;
+  EXPECT_FALSE(cell.refresh(std::chrono::hours(1))) << "nobody to ask, nothing there";
+  cell.publish(snapshot_of("old"));
+  EXPECT_TRUE(cell.refresh(std::chrono::hours(1)));
+  cell.set_requester([] {});
+  EXPECT_FALSE(cell.refresh(Duration::zero()));
+}
+
 TEST(SnapshotCell, ManyReadersOneWriter) {
   SnapshotCell cell;
   std::thread loop;
