@@ -58,7 +58,8 @@ struct Template {
   IpAddress source{};
   IpAddress destination{};
   Mode mode = Mode::kTransport;
-  std::uint32_t reqid = 0;  // 0 = any SA
+  // Which SAs may serve. 0: outbound those with reqid 0, inbound any.
+  std::uint32_t reqid = 0;
   Level level = Level::kRequired;
 
   friend auto operator<=>(const Template&, const Template&) = default;
