@@ -1,0 +1,181 @@
+#include "crds/types/decode.h"
+
+#include <utility>
+
+#include "crds/types/kinds.h"
+
+namespace espalier::crds {
+
+namespace {
+
+struct Envelope {
+  std::string api_version;
+  std::string kind;
+};
+
+enum class Scope { kCluster, kNamespaced, kNamespacedOrOperators };
+
+Value<Meta> metadata(Scope scope) {
+  Shape<Meta> shape;
+  shape.required("name", &Meta::name,
+                 text(253, is_dns_subdomain, "lower-case letters, digits, '-' and '.', up to 253"));
+  shape.optional("namespace", &Meta::ns,
+                 text(63, is_dns_label, "lower-case letters, digits and '-', up to 63"));
+  shape.optional("labels", &Meta::labels, labels());
+  for (const char* name :
+       {"annotations", "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp",
+        "finalizers", "generateName", "generation", "managedFields", "ownerReferences",
+        "resourceVersion", "selfLink", "uid"}) {
+    shape.ignored(name);
+  }
+  shape.rule([scope](const Meta& meta, const Cursor& here) {
+    if (scope == Scope::kCluster && !meta.ns.empty()) {
+      here.at("namespace").invalid("this kind is cluster-scoped; leave the namespace out");
+    }
+    if (scope == Scope::kNamespaced && meta.ns.empty()) {
+      here.invalid("`namespace` is missing: the Secrets that a Tunnel names are looked up in it");
+    }
+  });
+  return shape.value();
+}
+
+// "Tunnel edge/branch", as far as the document says.
+std::string object_name(const Json& json, const std::string& kind) {
+  const auto text = [&](const char* key) -> std::string {
+    const auto meta = json.find("metadata");
+    if (meta == json.end() || !meta->is_object()) return {};
+    const auto value = meta->find(key);
+    return value != meta->end() && value->is_string() &&
+                   value->get_ref<const std::string&>().size() <= 253
+               ? value->get<std::string>()
+               : std::string();
+  };
+  const std::string name = text("name");
+  const std::string ns = text("namespace");
+  if (name.empty()) return kind;
+  return kind + " " + (ns.empty() ? name : ns + "/" + name);
+}
+
+template <typename Kind>
+std::optional<Object> decode_custom(const Cursor& root, Scope scope,
+                                    const Value<decltype(Kind::spec)>& spec) {
+  Shape<Kind> shape;
+  shape.ignored("apiVersion").ignored("kind").ignored("status");
+  shape.required("metadata", &Kind::meta, metadata(scope));
+  shape.required("spec", &Kind::spec, spec);
+  auto object = shape.read(root);
+  if (!object) return std::nullopt;
+  object->meta.origin = root.document().origin;
+  return Object(std::move(*object));
+}
+
+std::optional<Object> decode_secret(const Cursor& root) {
+  struct Written : Secret {
+    std::map<std::string, SecretBytes> string_data;
+    bool immutable = false;
+  };
+  Shape<Written> shape;
+  shape.ignored("apiVersion").ignored("kind");
+  shape.required("metadata", &Written::meta, metadata(Scope::kNamespacedOrOperators));
+  shape.optional("type", &Written::type, text(253));
+  shape.optional("data", &Written::data, secret_data());
+  shape.optional("stringData", &Written::string_data, secret_string_data());
+  shape.optional("immutable", &Written::immutable, boolean());
+  auto object = shape.read(root);
+  if (!object) return std::nullopt;
+  for (auto& [key, value] : object->string_data) {
+    object->data.insert_or_assign(key, std::move(value));
+  }
+  object->meta.origin = root.document().origin;
+  check_secret(*object, root);
+  return Object(Secret(std::move(*object)));
+}
+
+// The tables are built once.
+const Value<IPsecPolicySpec>& policy_table() {
+  static const Value<IPsecPolicySpec> table = ipsec_policy_spec();
+  return table;
+}
+const Value<TunnelSpec>& tunnel_table() {
+  static const Value<TunnelSpec> table = tunnel_spec();
+  return table;
+}
+const Value<NodeEndpointSpec>& endpoint_table() {
+  static const Value<NodeEndpointSpec> table = node_endpoint_spec();
+  return table;
+}
+
+std::optional<Object> decode_kind(const Cursor& root, const Envelope& envelope) {
+  if (envelope.kind == "Secret") return decode_secret(root);
+  if (envelope.kind == "IPsecPolicy") {
+    return decode_custom<IPsecPolicy>(root, Scope::kCluster, policy_table());
+  }
+  if (envelope.kind == "Tunnel") {
+    return decode_custom<Tunnel>(root, Scope::kNamespaced, tunnel_table());
+  }
+  return decode_custom<NodeEndpoint>(root, Scope::kCluster, endpoint_table());
+}
+
+// The kind and its API version are right, or a problem says what is allowed.
+std::optional<Envelope> read_envelope(const Cursor& root) {
+  const std::vector<std::string> kinds = {"IPsecPolicy", "Tunnel", "NodeEndpoint", "Secret"};
+  if (!root.json().is_object()) {
+    root.wrong_type("a map (an object with apiVersion, kind and metadata)");
+    return std::nullopt;
+  }
+  Envelope envelope;
+  for (const auto& [name, to] :
+       {std::pair{"apiVersion", &envelope.api_version}, std::pair{"kind", &envelope.kind}}) {
+    if (!root.json().contains(name)) {
+      root.invalid(fmt::format("`{}` is missing", name));
+    } else if (auto got = text(253).read(root.at(name))) {
+      *to = std::move(*got);
+    }
+  }
+  if (root.problems() != 0) return std::nullopt;
+  root.name_object(object_name(root.json(), envelope.kind));
+  if (envelope.kind == "NodePolicy" || envelope.kind == "PodSlice") {
+    root.at("kind").not_yet("reading of " + envelope.kind +
+                            " from a manifest; allowed: " + join(kinds));
+    return std::nullopt;
+  }
+  if (std::find(kinds.begin(), kinds.end(), envelope.kind) == kinds.end()) {
+    const auto meant = closest(envelope.kind, kinds);
+    root.at("kind").invalid(fmt::format("{} is not known{}; allowed: {}", in_quotes(envelope.kind),
+                                        meant ? ", did you mean `" + *meant + "`?" : "",
+                                        join(kinds)));
+    return std::nullopt;
+  }
+  const std::string_view wanted = envelope.kind == "Secret" ? "v1" : kApiVersion;
+  if (envelope.api_version != wanted) {
+    root.at("apiVersion")
+        .invalid(fmt::format("{} is not known for kind {}; allowed: {}",
+                             in_quotes(envelope.api_version), envelope.kind, wanted));
+    return std::nullopt;
+  }
+  return envelope;
+}
+
+}  // namespace
+
+Decoded decode(Document&& document) {
+  Decoding decoding{&document, {}, {}};
+  const Cursor root(document.json, decoding);
+  Decoded decoded;
+  const auto envelope = read_envelope(root);
+  if (envelope) decoded.object = decode_kind(root, *envelope);
+  if (!envelope || envelope->kind == "Secret") wipe(document.json);
+  decoded.problems = std::move(decoding.problems);
+  sort_by_place(decoded.problems);
+  if (!decoded.problems.empty()) decoded.object.reset();
+  return decoded;
+}
+
+std::optional<Json> spec_schema(std::string_view kind) {
+  if (kind == "IPsecPolicy") return policy_table().schema;
+  if (kind == "Tunnel") return tunnel_table().schema;
+  if (kind == "NodeEndpoint") return endpoint_table().schema;
+  return std::nullopt;
+}
+
+}  // namespace espalier::crds

@@ -1,0 +1,39 @@
+// decode: one document -> one object, or everything that is wrong with it.
+//
+// Guarantees: strict (an unknown field, a wrong type, a value out of range is a problem) and never
+// throws; all problems of the document are found, up to kMaxProblems, each with file, line and
+// field where they are known. `status` and the metadata that the API server adds are taken and
+// ignored.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "crds/types/document.h"
+#include "crds/types/ipsec_policy.h"
+#include "crds/types/node_endpoint.h"
+#include "crds/types/problem.h"
+#include "crds/types/secret.h"
+#include "crds/types/tunnel.h"
+
+namespace espalier::crds {
+
+inline constexpr std::string_view kApiVersion = "espalier.io/v1alpha1";
+
+using Object = std::variant<IPsecPolicy, Tunnel, NodeEndpoint, Secret>;
+
+struct Decoded {
+  std::optional<Object> object;  // only if there are no problems
+  Problems problems;             // by place
+};
+
+// A Secret's values are wiped from the document.
+[[nodiscard]] Decoded decode(Document&& document);
+
+// The structural schema of a kind's spec that the decoder keeps to, for comparison with the CRD;
+// nullopt for a kind without one.
+[[nodiscard]] std::optional<Json> spec_schema(std::string_view kind);
+
+}  // namespace espalier::crds
