@@ -170,6 +170,10 @@ void on_create_child_response(Core& core, IkeSa& sa, const std::vector<wire::Pay
   auto accepted = accept_child_response(sa, response, false, own.child);
   if (!accepted)
     return own_refused(core, sa, accepted.error(), wire::find<wire::Sa>(response) == nullptr);
+  if (std::find(own.peer_deleted.begin(), own.peer_deleted.end(), own.child.spi_out) !=
+      own.peer_deleted.end()) {
+    return finish_own(core, sa);  // the peer's Delete overtook its response
+  }
   const auto* nonce = wire::find<wire::Nonce>(response);
   const auto* ke = wire::find<wire::Ke>(response);
   const bool with_ke = own.child.group != crypto::DhId::kNone;
@@ -255,6 +259,14 @@ void on_create_child_request(Core& core, IkeSa& sa, std::uint32_t message_id,
     const auto spi = wire::rekey_sa_spi(*rekey);
     for (const auto& child : sa.children) {
       if (spi && child->info.spi_out == *spi) old = child.get();
+    }
+    // What we do not know yet may be what our own request is about to make: its response is still
+    // on the way.
+    const bool making = sa.own && (sa.own->task.kind == Task::Kind::kCreateChild ||
+                                   sa.own->task.kind == Task::Kind::kRekeyChild);
+    if (old == nullptr && making) {
+      return respond_notify(core, sa, kExchange, message_id,
+                            notify(wire::NotifyType::kTemporaryFailure));
     }
     if (old == nullptr || old->state == ChildSa::State::kDraining) {
       return respond_notify(core, sa, kExchange, message_id,

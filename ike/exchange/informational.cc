@@ -122,12 +122,16 @@ void on_informational_request(Core& core, IkeSa& sa, std::uint32_t message_id,
   for (const wire::Delete* one : deletes) {
     if (one->protocol != wire::ProtocolId::kEsp) continue;
     for (const std::uint32_t spi : one->spis) {
+      bool known = false;
       for (const auto& child : sa.children) {
-        if (child->info.spi_out != spi || child->state == ChildSa::State::kDraining) continue;
+        if (child->info.spi_out != spi) continue;
+        known = true;
+        if (child->state == ChildSa::State::kDraining) continue;
         // When both delete the same Child, neither names it again (section 1.4.1).
         if (child->state != ChildSa::State::kDeleting) answer.spis.push_back(child->info.spi_in);
         gone.push_back(child->info.id);
       }
+      if (!known && sa.own) sa.own->peer_deleted.push_back(spi);
     }
   }
   if (!answer.spis.empty()) payloads.emplace_back(answer);

@@ -56,6 +56,7 @@ Result<IkeSa*> make_successor(Core& core, IkeSa& old, const IkeRekey& ike, ByteV
     next.liveness_at = core.now + connection.liveness.delay;
   ++core.counters.ike_sas_rekeyed;
   core.report(IkeSaUp{next.id, next.connection_id, initiator, true});
+  core.schedule(next);
   return &next;
 }
 
@@ -144,6 +145,15 @@ void on_own_rekey_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome) {
     hand_over(core, sa, *theirs);
     sa.remove_at = core.now + core.settings.give_up * 3;
     return finish_own(core, sa);
+  }
+  if (theirs != nullptr) {
+    // The peer deletes its redundant one; when it never learnt of it (its response was lost), time
+    // does.
+    theirs->state = IkeSaState::kRekeyed;
+    theirs->replaced_by = next.id;
+    theirs->rekey_at = theirs->liveness_at = kNever;
+    theirs->remove_at = core.now + core.settings.give_up * 3;
+    core.schedule(*theirs);
   }
   hand_over(core, sa, next);
   finish_own(core, sa);

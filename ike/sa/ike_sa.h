@@ -118,6 +118,7 @@ struct OwnExchange {
   ChildNegotiation child;
   IkeRekey ike;
   std::vector<ChildSaId> deleted;
+  std::vector<std::uint32_t> peer_deleted;  // SPIs of Deletes that may have overtaken a response
 };
 
 // The exchange that the peer began and whose response is not sent yet.

@@ -1,0 +1,175 @@
+// Simulation: N engines, one virtual clock, a network that can drop, duplicate, delay and reorder,
+// and a model of each node's SAs that carries numbered packets and counts what is lost.
+//
+// Guarantees: deterministic; the same seed and script give the same transcript. Time moves only in
+// run_*().
+//
+// The transcript writes each datagram in the notation of RFC 7296, with its exchange and message
+// id:
+//   a -> b  IKE_AUTH request 1: HDR, SK {IDi, CERT, CERTREQ, IDr, AUTH, SA, TSi, TSr}
+// and, when it never arrived, "(lost)" behind it. Status notifies stand in it only where
+// `show_status` is set.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "ike/engine.h"
+#include "ike/testing/toy_provider.h"
+
+namespace espalier::ike::testing {
+
+struct NetworkFaults {
+  unsigned drop_percent = 0;
+  unsigned duplicate_percent = 0;
+  Duration delay = std::chrono::milliseconds(1);
+  Duration jitter{};  // added at random, so that datagrams overtake each other
+};
+
+struct Traffic {
+  std::uint64_t sent = 0, delivered = 0;
+  std::uint64_t no_outbound_sa = 0;  // the sender's policy held it back: nothing in clear, but lost
+  std::uint64_t no_inbound_sa = 0;   // the receiver knows no such SPI (XfrmInNoStates)
+};
+
+class Simulation;
+
+class Node {
+ public:
+  Node(Simulation& simulation, std::string name, IpAddress address, Settings settings,
+       std::uint64_t seed);
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] Engine& engine() { return *engine_; }
+  [[nodiscard]] ToyProvider& provider() { return provider_; }
+  [[nodiscard]] const IpAddress& address() const { return address_; }
+  [[nodiscard]] const std::vector<Event>& events() const { return events_; }
+
+  // A Connection to `peer` with X.509, one Child named "net" and defaults that tests change.
+  [[nodiscard]] Connection connection_to(const Node& peer);
+  void set(ConnectionId id, Connection connection);
+  void initiate(ConnectionId id, std::size_t child = 0);
+  void command(Command command);
+  // The process dies: its engine is gone, the kernel's SAs stay. A new engine with nothing in it
+  // takes its place.
+  void crash();
+
+  [[nodiscard]] std::vector<IkeSaView> ike_sas() const;
+  [[nodiscard]] std::vector<ChildSaView> child_sas() const;
+  [[nodiscard]] std::size_t kernel_inbound() const { return inbound_.size(); }
+  [[nodiscard]] std::size_t kernel_outbound() const { return outbound_.size(); }
+  [[nodiscard]] std::vector<Reason> failures() const;
+  [[nodiscard]] std::string last_failure_text() const;
+  // The last failure's side and reason: "local UntrustedIssuer".
+  [[nodiscard]] std::string last_failure() const;
+
+  // Steps of the kernel that shall fail, counted down: 0 means the next one.
+  int fail_install_in = -1;
+
+ private:
+  friend class Simulation;
+  struct Outbound {
+    ChildSaInfo info;
+    TimePoint added{};
+    std::uint64_t order = 0;
+    SecretBytes key;
+  };
+  struct Inbound {
+    ChildSaInfo info;
+    bool report_first_use = false;
+    std::uint64_t packets = 0;
+    SecretBytes key;
+  };
+
+  void pump();
+  void perform(Output output);
+  [[nodiscard]] bool fails_now();
+
+  Simulation& simulation_;
+  std::string name_;
+  IpAddress address_;
+  Settings settings_;
+  ToyProvider provider_;
+  std::mt19937_64 random_;
+  std::unique_ptr<Engine> engine_;
+  std::vector<Event> events_;
+  std::map<std::uint32_t, Inbound> inbound_;
+  std::vector<Outbound> outbound_;
+  std::uint32_t last_spi_ = 0;
+  std::uint64_t order_ = 0;
+  bool pumping_ = false;
+};
+
+class Simulation {
+ public:
+  explicit Simulation(std::uint64_t seed = 1) : random_(seed) {}
+
+  Node& add(const std::string& name, const std::string& address, Settings settings = {});
+
+  NetworkFaults faults;
+  // Looks at each datagram before it is carried: false drops it. `line` is its transcript line.
+  std::function<bool(const std::string& line)> allow;
+  bool show_status = false;
+  bool cut = false;  // nothing arrives
+
+  [[nodiscard]] TimePoint now() const { return now_; }
+  // Until nothing is under way on the network; timers that lie further ahead do not fire.
+  void run();
+  void run_for(Duration duration);
+  // Numbered packets from one node to another on the newest Child `index` of connection `id`.
+  void send_packet(Node& from, Node& to, ConnectionId id, std::size_t index = 0);
+  // run_for() with a packet each way every `interval`.
+  void run_with_traffic(Node& a, Node& b, Duration duration, Duration interval,
+                        ConnectionId id = 1);
+
+  [[nodiscard]] const Traffic& traffic() const { return traffic_; }
+  [[nodiscard]] std::string transcript() const;
+  void clear_transcript() { lines_.clear(); }
+  [[nodiscard]] std::size_t count(
+      const std::string& part) const;  // transcript lines that hold `part`
+
+  // Datagrams may be held back by hand: taken out of the network in arrival order, delivered by
+  // release().
+  std::function<bool(const std::string& line)> hold;
+  std::size_t release();
+
+ private:
+  friend class Node;
+  struct Flying {
+    Datagram datagram;  // as the receiver sees it
+    bool esp = false;
+    std::uint32_t spi = 0;
+  };
+
+  void carry(Node& from, const Datagram& sent);
+  void deliver(const Flying& flying);
+  [[nodiscard]] bool step(TimePoint until, bool timers);
+  [[nodiscard]] std::string line_of(const Node& from, const Datagram& sent) const;
+  [[nodiscard]] std::string name_of_address(const IpAddress& address) const;
+
+  std::mt19937_64 random_;
+  TimePoint now_{std::chrono::seconds(1000)};
+  std::vector<std::unique_ptr<Node>> nodes_;
+  std::multimap<TimePoint, Flying> network_;
+  std::deque<Flying> held_;
+  std::vector<std::string> lines_;
+  Traffic traffic_;
+};
+
+// Two nodes, "a" (10.0.0.1) and "b" (10.0.0.2), each configured for the other as connection 1.
+struct Pair : Simulation {
+  explicit Pair(std::uint64_t seed = 1, Settings settings = {});
+  Node& a;
+  Node& b;
+  // Brings connection 1 up from a and runs until it stands.
+  void establish();
+  // One usable pair: each side's newest outbound SA is an inbound SA of the other.
+  [[nodiscard]] bool usable() const;
+};
+
+}  // namespace espalier::ike::testing
