@@ -1,0 +1,117 @@
+#include "nodeagent/telemetry/prometheus/metrics_server.h"
+
+#include <optional>
+#include <sstream>
+#include <utility>
+
+#include <prometheus/text_serializer.h>
+
+#include "base/ip.h"
+#include "nodeagent/telemetry/health.h"
+#include "nodeagent/telemetry/http/responder.h"
+
+namespace espalier::telemetry {
+namespace {
+
+using http::Reply;
+
+constexpr const char* kExpositionType = "text/plain; version=0.0.4; charset=utf-8";
+
+Reply unavailable(std::string why) {
+  return {503, {}, std::move(why) + "\n"};
+}
+
+// "192.0.2.1:9464", "[2001:db8::1]:9464"; ":9464" is every address of both families.
+std::optional<Endpoint> parse_address(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return std::nullopt;
+  const std::string port = text.substr(colon + 1);
+  if (port.empty() || port.size() > 5 ||
+      port.find_first_not_of("0123456789") != std::string::npos || std::stoul(port) > 65535) {
+    return std::nullopt;
+  }
+  const auto number = static_cast<std::uint16_t>(std::stoul(port));
+  std::string host = text.substr(0, colon);
+  if (host.empty()) return Endpoint{IpAddress::any(IpFamily::kV6), number};
+  const bool bracketed = host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const auto address = IpAddress::parse(host);
+  if (!address || address->is_v4() == bracketed) return std::nullopt;
+  return Endpoint{*address, number};
+}
+
+}  // namespace
+
+// The responder's thread alone calls document(), so nothing here needs a lock.
+struct MetricsServer::Parts {
+  Parts(SnapshotCell& the_cell, const Options& options)
+      : cell(the_cell), patience(options.patience), families(options.peers) {}
+
+  Reply document(std::string_view path) {
+    if (path == "/metrics") return metrics();
+    if (path == "/healthz") return health();
+    if (path == "/readyz") return ready();
+    return {404, {}, "here are /metrics, /healthz and /readyz\n"};
+  }
+
+  Reply metrics() {
+    const auto snapshot = cell.fresh(patience);
+    if (!snapshot) return unavailable("the agent has not said anything yet");
+    std::ostringstream text;
+    const prometheus::TextSerializer serializer;
+    families.for_each(*snapshot, [&](const prometheus::MetricFamily& family) {
+      serializer.Serialize(text, {family});
+    });
+    return {200, kExpositionType, text.str()};
+  }
+
+  Reply health() {
+    if (!cell.refresh(patience)) return unavailable("the agent's loop does not answer");
+    return {200, {}, "ok\n"};
+  }
+
+  Reply ready() {
+    if (!cell.refresh(patience)) return unavailable("the agent's loop does not answer");
+    const auto snapshot = cell.read();
+    if (!snapshot) return unavailable("the agent has not said anything yet");
+    std::string reasons;
+    for (const std::string& reason : not_ready(*snapshot)) reasons += reason + "\n";
+    if (!reasons.empty()) return {503, {}, reasons};
+    return {200, {}, "ok\n"};
+  }
+
+  SnapshotCell& cell;
+  Duration patience;
+  Families families;
+  std::unique_ptr<http::Responder> responder;  // the last: it ends its thread before the rest goes
+};
+
+Result<std::unique_ptr<MetricsServer>> MetricsServer::start(SnapshotCell& cell,
+                                                            const Options& options) {
+  auto at = parse_address(options.address);
+  if (!at) {
+    return fail(Code::kInvalid, "metrics address",
+                "'" + options.address + "' is not ADDRESS:PORT (an IPv6 address in brackets)");
+  }
+  auto parts = std::make_unique<Parts>(cell, options);
+  const auto documents = [made = parts.get()](std::string_view path) {
+    return made->document(path);
+  };
+  auto responder = http::Responder::start(*at, documents);
+  const bool every = options.address.front() == ':';
+  if (!responder && every && responder.error().code == Code::kIo) {  // a machine without IPv6
+    responder = http::Responder::start({IpAddress::any(IpFamily::kV4), at->port}, documents);
+  }
+  if (!responder) return within("metrics address", responder);
+  parts->responder = std::move(*responder);
+  return std::unique_ptr<MetricsServer>(new MetricsServer(std::move(parts)));
+}
+
+MetricsServer::MetricsServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+MetricsServer::~MetricsServer() = default;
+
+std::uint16_t MetricsServer::port() const {
+  return parts_->responder->bound().port;
+}
+
+}  // namespace espalier::telemetry
