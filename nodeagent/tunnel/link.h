@@ -61,8 +61,11 @@ struct Slot {
   std::uint64_t idle_packets = 0;
   TimePoint idle_since{};
 
+  std::optional<ike::Initiate> packet;  // what asked for it last
+
   [[nodiscard]] bool outbound() const;  // an outbound SA stands
-  [[nodiscard]] bool up() const;        // one that the engine answers for
+  // One that the engine answers for under this id.
+  [[nodiscard]] bool up(ike::ConnectionId engine_id) const;
 };
 
 struct FailureRecord {
@@ -83,6 +86,7 @@ struct Link {
   std::string local_identity;
   std::string remote_identity;
   std::optional<Error> blocked;  // why the engine does not have it
+  TimePoint blocked_at{};
   // Ids under which the engine still has what this connection was before; they go when the new one
   // stands, or at `until`.
   struct Retiring {

@@ -18,6 +18,10 @@ class KernelIpsec;
 class ClearTrafficGuard;
 }  // namespace espalier::dataplane
 
+namespace espalier::telemetry {
+class EventSink;
+}
+
 namespace espalier::tunnel {
 
 class Network {
@@ -51,6 +55,7 @@ struct Ports {
   CryptoRunner* crypto = nullptr;
   JournalStore* journal = nullptr;
   dataplane::ClearTrafficGuard* guard = nullptr;  // nullptr: this kernel cannot (said in status)
+  telemetry::EventSink* events = nullptr;         // nullptr: nobody listens
 };
 
 }  // namespace espalier::tunnel
