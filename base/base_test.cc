@@ -15,6 +15,7 @@ TEST(IpAddress, ParsesOneSpellingOnly) {
        {"", " 1.2.3.4", "1.2.3", "1.2.3.04", "fe80::1%eth0", "1.2.3.4/32", "::g"}) {
     EXPECT_FALSE(IpAddress::parse(bad)) << bad;
   }
+  EXPECT_FALSE(IpAddress::parse(std::string_view("192.0.2.1\0x", 11)));
 }
 
 TEST(IpAddress, NextCarriesAndWraps) {

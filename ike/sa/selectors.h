@@ -31,7 +31,8 @@ namespace espalier::ike {
     const std::vector<wire::TrafficSelector>& allowed);
 
 // Whether every packet of `inner` is in the union of `outer`: 10.0.0.0/25 and 10.0.0.128/25 cover
-// 10.0.0.0/24. False also when it takes more than a few thousand pieces to tell.
+// 10.0.0.0/24. False also when no single one holds it and it takes more than a thousand pieces to
+// tell.
 [[nodiscard]] bool covers(const std::vector<wire::TrafficSelector>& outer,
                           const std::vector<wire::TrafficSelector>& inner);
 

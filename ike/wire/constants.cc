@@ -208,8 +208,8 @@ std::string_view name_of(NotifyType type) {
       return "IKEV2_FRAGMENTATION_SUPPORTED";
     case NotifyType::kSignatureHashAlgorithms:
       return "SIGNATURE_HASH_ALGORITHMS";
-    case NotifyType::kClonedIkeSaSupported:
-      return "CLONED_IKE_SA_SUPPORTED";
+    case NotifyType::kCloneIkeSaSupported:
+      return "CLONE_IKE_SA_SUPPORTED";
     case NotifyType::kCloneIkeSa:
       return "CLONE_IKE_SA";
     case NotifyType::kPuzzle:
