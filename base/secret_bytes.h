@@ -6,6 +6,7 @@
 // cannot hold one.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -22,7 +23,7 @@ class SecretBytes {
   explicit SecretBytes(std::size_t size)
       : size_(size), data_(size ? new std::uint8_t[size]() : nullptr) {}
   explicit SecretBytes(ByteView from) : SecretBytes(from.size()) {
-    if (!from.empty()) std::memcpy(data_.get(), from.data(), from.size());
+    std::copy(from.begin(), from.end(), data_.get());
   }
   SecretBytes(const SecretBytes&) = delete;
   SecretBytes& operator=(const SecretBytes&) = delete;
