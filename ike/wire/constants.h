@@ -115,7 +115,7 @@ enum class NotifyType : std::uint16_t {
   kIpsecReplayCounterSync = 16423,           // RFC 6311
   kIkev2FragmentationSupported = 16430,      // RFC 7383
   kSignatureHashAlgorithms = 16431,          // RFC 7427
-  kCloneIkeSaSupported = 16432,             // RFC 7791
+  kCloneIkeSaSupported = 16432,              // RFC 7791
   kCloneIkeSa = 16433,                       // RFC 7791
   kPuzzle = 16434,                           // RFC 8019
   kUsePpk = 16435,                           // RFC 8784
