@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include "ike/crypto/nss/credentials.h"
 #include "ike/crypto/nss/key_exchange.h"
 #include "ike/crypto/nss/library.h"
+#include "ike/crypto/nss/peer_verifier.h"
 #include "ike/crypto/nss/secrets.h"
+#include "ike/crypto/nss/signatures.h"
 #include "ike/crypto/nss/symmetric.h"
 
 namespace espalier::ike::crypto::nss {
@@ -54,26 +57,70 @@ class Adapter final : public Provider {
     return std::visit([this](const auto& one) { return do_run(one); }, job);
   }
 
-  Result<CredentialId> add_credential(std::string_view, std::string_view, WallTime) override {
-    return not_yet();
+  Result<CredentialId> add_credential(std::string_view chain_pem, std::string_view key_pem,
+                                      WallTime now) override {
+    return keep(credential_from_pem(*secrets_, chain_pem, key_pem, now));
   }
-  Result<CredentialId> add_pkcs12(ByteView, std::string_view, WallTime) override {
-    return not_yet();
+  Result<CredentialId> add_pkcs12(ByteView bytes, std::string_view password,
+                                  WallTime now) override {
+    return keep(credential_from_pkcs12(*secrets_, bytes, password, now));
   }
-  Result<CredentialId> add_from_database(const std::string&, WallTime) override {
-    return not_yet();
+  Result<CredentialId> add_from_database(const std::string& nickname, WallTime now) override {
+    return keep(credential_from_database(nickname, now));
   }
-  Result<TrustId> add_trust(std::string_view) override { return not_yet(); }
-  Status set_crls(TrustId, std::span<const Bytes>, Revocation) override { return not_yet(); }
-  void remove(CredentialId) override {}
-  void remove(TrustId) override {}
-  Result<std::vector<Bytes>> certificate_chain(CredentialId) override { return not_yet(); }
-  Result<CertificateInfo> credential_info(CredentialId) override { return not_yet(); }
-  Result<std::vector<CertificateInfo>> trust_info(TrustId) override { return not_yet(); }
-  Result<Bytes> certreq_hashes(TrustId) override { return not_yet(); }
+  Result<TrustId> add_trust(std::string_view bundle_pem) override {
+    auto anchors = read_anchors(bundle_pem);
+    if (!anchors) return forward(anchors);
+    return credentials_.add(std::move(*anchors));
+  }
+  Status set_crls(TrustId trust, std::span<const Bytes> crls, Revocation mode) override {
+    std::vector<std::shared_ptr<const Crl>> decoded;
+    for (const Bytes& bytes : crls) {
+      auto crl = decode_crl(bytes);
+      if (!crl) return forward(crl);
+      decoded.push_back(std::move(*crl));
+    }
+    return credentials_.set_crls(trust, std::move(decoded), mode);
+  }
+  void remove(CredentialId credential) override { credentials_.remove(credential); }
+  void remove(TrustId trust) override { credentials_.remove(trust); }
+
+  Result<std::vector<Bytes>> certificate_chain(CredentialId id) override {
+    const auto credential = credentials_.find(id);
+    if (!credential) return no_credential();
+    std::vector<Bytes> chain;
+    for (const auto& certificate : credential->chain) chain.push_back(certificate->der);
+    return chain;
+  }
+  Result<CertificateInfo> credential_info(CredentialId id) override {
+    const auto credential = credentials_.find(id);
+    if (!credential) return no_credential();
+    return credential->chain.front()->info;
+  }
+  Result<std::vector<CertificateInfo>> trust_info(TrustId id) override {
+    const auto state = credentials_.find(id);
+    if (!state) return no_trust();
+    std::vector<CertificateInfo> infos;
+    for (const auto& anchor : state->trust->anchors) infos.push_back(anchor->info);
+    return infos;
+  }
+  Result<Bytes> certreq_hashes(TrustId id) override {
+    const auto state = credentials_.find(id);
+    if (!state) return no_trust();
+    Bytes hashes;
+    for (const auto& anchor : state->trust->anchors) {
+      const std::array<ByteView, 1> data = {anchor->spki};
+      auto hash = digest(SEC_OID_SHA1, data);
+      if (!hash) return forward(hash);
+      append(hashes, *hash);
+    }
+    return hashes;
+  }
 
   Status close() override {
     if (!library_) return {};
+    verifier_.clear();
+    credentials_.clear();
     secrets_.reset();
     Status result = library_->close();
     library_.reset();
@@ -81,11 +128,31 @@ class Adapter final : public Provider {
   }
 
  private:
-  static tl::unexpected<Error> not_yet() {
-    return fail(Code::kUnsupported, "certificates", "are not implemented yet");
+  static tl::unexpected<Error> no_credential() {
+    return fail(Code::kNotFound, "credential", "there is no such credential");
   }
-  Outcome do_run(const Sign&) { return not_yet().value(); }
-  Outcome do_run(const VerifyPeer&) { return not_yet().value(); }
+  static tl::unexpected<Error> no_trust() {
+    return fail(Code::kNotFound, "trust", "there is no such trust");
+  }
+  Result<CredentialId> keep(Result<Credential> credential) {
+    if (!credential) return forward(credential);
+    return credentials_.add(std::move(*credential));
+  }
+
+  Outcome do_run(const Sign& job) {
+    const auto credential = credentials_.find(job.credential);
+    if (!credential) return no_credential().value();
+    auto signature =
+        sign(credential->key.get(), credential->chain.front()->info, job.peer_hashes, job.octets);
+    if (!signature) return std::move(signature.error());
+    return std::move(*signature);
+  }
+
+  Outcome do_run(const VerifyPeer& job) {
+    const auto state = credentials_.find(job.trust);
+    if (!state) return no_trust().value();
+    return verifier_.verify(job, *state->trust, state->generation);
+  }
 
   Outcome do_run(const GenerateKeyPair& job) {
     auto pair = generate_key_pair(job.group);
@@ -113,6 +180,8 @@ class Adapter final : public Provider {
 
   std::unique_ptr<Library> library_;
   std::unique_ptr<Secrets> secrets_;
+  Credentials credentials_;
+  PeerVerifier verifier_;
 };
 
 }  // namespace

@@ -1,0 +1,165 @@
+#include "ike/crypto/pem.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "ike/crypto/der.h"
+
+namespace espalier::ike::crypto {
+namespace {
+
+constexpr std::string_view kBegin = "-----BEGIN ";
+constexpr std::string_view kEnd = "-----END ";
+constexpr std::string_view kDashes = "-----";
+constexpr std::size_t kMaxBlocks = 1024;
+
+constexpr std::uint8_t kRsaEncryption[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01};
+constexpr std::uint8_t kEcPublicKey[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
+constexpr std::uint8_t kVersion0[] = {der::kInteger, 1, 0};
+
+int value_of(char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == '+') return 62;
+  if (c == '/') return 63;
+  return -1;
+}
+
+bool space(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+tl::unexpected<Error> bad(std::string why) {
+  return fail(Code::kInvalid, {}, std::move(why));
+}
+
+// The bytes of an encoding that is part of a key: the vector is wiped.
+SecretBytes sealed(Bytes&& encoded) {
+  SecretBytes secret{ByteView(encoded)};
+  explicit_bzero(encoded.data(), encoded.size());
+  return secret;
+}
+
+// PrivateKeyInfo (RFC 5208): version, algorithm with parameters, key.
+SecretBytes wrap_key(ByteView algorithm, ByteView parameters, ByteView key) {
+  const Bytes oid = der::encode(der::kObjectIdentifier, algorithm);
+  const Bytes identifier = der::encode(der::kSequence, {oid, parameters});
+  const SecretBytes octets = sealed(der::encode(der::kOctetString, key));
+  return sealed(der::encode(der::kSequence, {kVersion0, identifier, octets.view()}));
+}
+
+Result<SecretBytes> from_sec1(ByteView key) {
+  // ECPrivateKey ::= version, privateKey, [0] parameters, [1] publicKey; the curve is in
+  // parameters.
+  const auto sequence = der::only(key, der::kSequence);
+  if (sequence) {
+    der::Reader reader(*sequence);
+    if (reader.content(der::kInteger) && reader.content(der::kOctetString)) {
+      if (const auto curve = reader.content(der::context(0, true))) {
+        return wrap_key(kEcPublicKey, *curve, key);
+      }
+    }
+  }
+  return bad("is no EC private key with a named curve");
+}
+
+}  // namespace
+
+Result<SecretBytes> decode_base64(std::string_view text) {
+  SecretBytes out(text.size() / 4 * 3 + 3);
+  std::size_t length = 0;
+  std::uint32_t bits = 0;
+  int digits = 0;
+  int padding = 0;
+  for (const char c : text) {
+    if (space(c)) continue;
+    if (c == '=') {
+      ++padding;
+      continue;
+    }
+    const int value = value_of(c);
+    if (value < 0 || padding != 0) return bad("holds what is no base64");
+    bits = bits << 6 | static_cast<std::uint32_t>(value);
+    if (++digits == 4) {
+      for (const int shift : {16, 8, 0}) {
+        out.writable()[length++] = static_cast<std::uint8_t>(bits >> shift);
+      }
+      digits = 0;
+      bits = 0;
+    }
+  }
+  // A last group of two or three digits gives one or two octets and has its padding; its spare bits
+  // are zero.
+  if (digits == 1 || (digits == 0 && padding != 0) || (digits != 0 && padding != 4 - digits)) {
+    return bad("ends in the middle of base64");
+  }
+  if (digits != 0) {
+    const int spare = digits == 2 ? 4 : 2;
+    if ((bits & ((1U << spare) - 1)) != 0) return bad("holds what is no base64");
+    bits >>= spare;
+    if (digits == 3) out.writable()[length++] = static_cast<std::uint8_t>(bits >> 8);
+    out.writable()[length++] = static_cast<std::uint8_t>(bits);
+  }
+  return out.slice(0, length);
+}
+
+Result<std::vector<PemBlock>> decode_pem(std::string_view text) {
+  std::vector<PemBlock> blocks;
+  std::size_t at = 0;
+  while ((at = text.find(kBegin, at)) != std::string_view::npos) {
+    at += kBegin.size();
+    const std::size_t label_end = text.find(kDashes, at);
+    if (label_end == std::string_view::npos) break;
+    const std::string_view label = text.substr(at, label_end - at);
+    if (label.find('\n') != std::string_view::npos) continue;
+    const std::size_t body = label_end + kDashes.size();
+    const std::string end = fmt::format("{}{}{}", kEnd, label, kDashes);
+    const std::size_t body_end = text.find(end, body);
+    if (body_end == std::string_view::npos) {
+      return bad(fmt::format("is not PEM (the block \"{}\" does not end)", label));
+    }
+    std::string_view content = text.substr(body, body_end - body);
+    if (content.find(':') !=
+        std::string_view::npos) {  // RFC 1421 headers: only encrypted keys have them
+      return fail(Code::kUnsupported, {}, "is encrypted; give the key without a passphrase");
+    }
+    auto data = decode_base64(content);
+    if (!data) {
+      return bad(fmt::format("is not PEM (the block \"{}\" {})", label, data.error().detail));
+    }
+    if (blocks.size() == kMaxBlocks) return bad("has too many PEM blocks");
+    blocks.push_back({std::string(label), std::move(*data)});
+    at = body_end + end.size();
+  }
+  if (blocks.empty()) return bad("is not PEM (no \"-----BEGIN …-----\" in it)");
+  return blocks;
+}
+
+Result<SecretBytes> private_key_info(const std::vector<PemBlock>& blocks) {
+  const PemBlock* found = nullptr;
+  for (const PemBlock& block : blocks) {
+    if (block.label == "ENCRYPTED PRIVATE KEY") {
+      return fail(Code::kUnsupported, {}, "is encrypted; give the key without a passphrase");
+    }
+    if (block.label != "PRIVATE KEY" && block.label != "EC PRIVATE KEY" &&
+        block.label != "RSA PRIVATE KEY") {
+      continue;  // "EC PARAMETERS" stands before many an EC key
+    }
+    if (found) return bad("holds more than one private key");
+    found = &block;
+  }
+  if (!found) {
+    return bad(
+        fmt::format("holds no private key but \"{}\"", blocks.empty() ? "" : blocks.front().label));
+  }
+  if (found->label == "EC PRIVATE KEY") return from_sec1(found->data.view());
+  if (found->label == "RSA PRIVATE KEY") {
+    static constexpr std::uint8_t kNullParameters[] = {der::kNull, 0};
+    return wrap_key(kRsaEncryption, kNullParameters, found->data.view());
+  }
+  return found->data.copy();
+}
+
+}  // namespace espalier::ike::crypto

@@ -1,0 +1,32 @@
+// PEM (RFC 7468): the blocks of a text, and private keys of any usual form as PKCS #8.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/secret_bytes.h"
+
+namespace espalier::ike::crypto {
+
+struct PemBlock {
+  std::string label;  // "CERTIFICATE"
+  SecretBytes data;   // may be a key
+};
+
+// All blocks in order; text around them is skipped. Fails with kInvalid: no block at all, one that
+// does not end, a body that is no base64. Error::where is empty, the detail continues a place's
+// name: "tls.crt" + "is not PEM (…)".
+[[nodiscard]] Result<std::vector<PemBlock>> decode_pem(std::string_view text);
+
+// Strict base64 (RFC 4648 section 4) but for white space, which is skipped.
+[[nodiscard]] Result<SecretBytes> decode_base64(std::string_view text);
+
+// The key among the blocks as a PKCS #8 PrivateKeyInfo: from "PRIVATE KEY", "EC PRIVATE KEY" (SEC
+// 1, RFC 5915) or "RSA PRIVATE KEY" (PKCS #1). Fails with kInvalid when there is none or more than
+// one, kUnsupported when it is encrypted.
+[[nodiscard]] Result<SecretBytes> private_key_info(const std::vector<PemBlock>& blocks);
+
+}  // namespace espalier::ike::crypto
