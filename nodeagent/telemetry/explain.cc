@@ -24,15 +24,9 @@ ChildState state_of_child(const ConnectionStatus& connection, std::string_view n
   return best;
 }
 
-// "Tunnel/edge/branch" is meant by its whole, by "edge/branch" and by "branch".
-bool is_suffix_name(std::string_view whole, std::string_view query) {
-  return whole == query || (whole.size() > query.size() && whole.ends_with(query) &&
-                            whole[whole.size() - query.size() - 1] == '/');
-}
-
 bool is_named(const CoverageRule& rule, const ConnectionStatus* connection,
               std::string_view query) {
-  return rule.connection == query || rule.child == query || is_suffix_name(rule.owner, query) ||
+  return rule.connection == query || rule.child == query || is_owner_name(rule.owner, query) ||
          (connection != nullptr && connection->peer == query);
 }
 
@@ -96,6 +90,11 @@ std::string sentence_of(const CoverageRule& rule, const ConnectionStatus* connec
 }
 
 }  // namespace
+
+bool is_owner_name(std::string_view owner, std::string_view query) {
+  return owner == query || (owner.size() > query.size() && owner.ends_with(query) &&
+                            owner[owner.size() - query.size() - 1] == '/');
+}
 
 std::vector<Explanation> explain(const Snapshot& snapshot, std::string_view query) {
   if (query.empty()) return {};

@@ -24,4 +24,7 @@ struct Explanation {
 // is covered by no rule and passes in clear.
 [[nodiscard]] std::vector<Explanation> explain(const Snapshot& snapshot, std::string_view query);
 
+// "Tunnel/edge/branch" is meant by its whole, by "edge/branch" and by "branch".
+[[nodiscard]] bool is_owner_name(std::string_view owner, std::string_view query);
+
 }  // namespace espalier::telemetry
