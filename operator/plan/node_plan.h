@@ -202,6 +202,7 @@ struct ConnectionPlan {
 enum class NoteKind : std::uint8_t {
   kProfileConflict,  // a policy asks for other ike, authentication or ppk than the pair's winner
   kShadowed,         // a policy applies, but another one wins the flow
+  kFamilyNotNamed,   // peers name a node by one address family, and the other one stays in clear
   kNoSharedFamily,   // the pair has no address family in common
   kOverlay,          // pod traffic travels inside an overlay: covered by NodeToNode
   kNothingToCover,   // a policy asks for traffic that this node or its peer does not have

@@ -1,0 +1,34 @@
+#include "operator/plan/notes.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace espalier::plan {
+
+void NoteBook::add(NoteKind kind, const Owner& about, std::string text, const std::string& peer) {
+  std::vector<std::string>& peers =
+      peers_[Key(kind, about.kind, about.ns, about.name, std::move(text))];
+  if (!peer.empty() && std::find(peers.rbegin(), peers.rend(), peer) == peers.rend())
+    peers.push_back(peer);
+}
+
+std::vector<PlanNote> NoteBook::notes() const {
+  constexpr std::size_t kShown = 3;
+  std::vector<PlanNote> all;
+  for (const auto& [key, peers] : peers_) {
+    const auto& [kind, owner_kind, ns, name, text] = key;
+    std::string told = text;
+    for (std::size_t i = 0; i < peers.size() && i < kShown; ++i) {
+      told += i == 0 ? fmt::format(" with {} peer{}: {}", peers.size(),
+                                   peers.size() == 1 ? "" : "s", peers[0])
+                     : ", " + peers[i];
+    }
+    if (peers.size() > kShown) told += fmt::format(" and {} more", peers.size() - kShown);
+    all.push_back({kind, {owner_kind, ns, name}, std::move(told)});
+  }
+  return all;
+}
+
+}  // namespace espalier::plan

@@ -1,0 +1,40 @@
+// The plan as text: for people, for the hash, and for programs.
+//
+// Guarantees: every field of the plan is in it, in a fixed order; Secrets by name only.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "operator/plan/node_plan.h"
+
+namespace espalier::plan {
+
+// An ordered tree of text: a scalar, a list (children without names) or a map.
+struct Outline {
+  enum class Kind { kText, kPlain, kList, kMap };  // kPlain: a number or true or false
+  Kind kind = Kind::kMap;
+  std::string text;
+  std::vector<std::pair<std::string, Outline>> children;
+
+  static Outline of(std::string text) { return {Kind::kText, std::move(text), {}}; }
+  static Outline plain(std::string text) { return {Kind::kPlain, std::move(text), {}}; }
+  static Outline list() { return {Kind::kList, {}, {}}; }
+
+  Outline& put(std::string name, Outline value);
+  Outline& add(Outline value) { return put({}, std::move(value)); }
+};
+
+[[nodiscard]] Outline outline_of(const NodePlan& plan);
+
+// One YAML document, without "---". Lists of scalars stand in one line.
+[[nodiscard]] std::string to_yaml(const Outline& outline);
+// In one line.
+[[nodiscard]] std::string to_json(const Outline& outline);
+
+// 32 hexadecimal digits over everything in the plan but its hash. Tells plans apart; proves nothing
+// about who made one.
+[[nodiscard]] std::string hash_of(const NodePlan& plan);
+
+}  // namespace espalier::plan

@@ -1,0 +1,389 @@
+// What holds for every world, tried on many by seed.
+#include <map>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "operator/plan/outline.h"
+#include "operator/plan/planner.h"
+#include "operator/plan/prefixes.h"
+#include "operator/plan/world_testing.h"
+
+namespace espalier::plan {
+namespace {
+
+using namespace testing;  // NOLINT: this test's own worlds
+
+constexpr std::uint32_t kWorlds = 200;
+
+class EveryWorld : public ::testing::Test {
+ protected:
+  template <typename Check>
+  static void for_each(Check check) {
+    for (std::uint32_t seed = 1; seed <= kWorlds; ++seed) {
+      SCOPED_TRACE(fmt::format("seed {}", seed));
+      const World world = random_world(seed);
+      check(world, plan(world), seed);
+      if (HasFailure()) return;
+    }
+  }
+
+  static const ConnectionPlan* find(const NodePlan& plan, const std::string& name) {
+    for (const ConnectionPlan& connection : plan.connections) {
+      if (connection.name == name) return &connection;
+    }
+    return nullptr;
+  }
+};
+
+Selector mirrored(Selector selector) {
+  std::swap(selector.local, selector.remote);
+  std::swap(selector.local_port, selector.remote_port);
+  return selector;
+}
+
+ChildPlan mirrored(ChildPlan child) {
+  std::swap(child.local_ts, child.remote_ts);
+  for (CoverRule& rule : child.rules) rule.selector = mirrored(rule.selector);
+  std::sort(child.rules.begin(), child.rules.end(), [](const CoverRule& a, const CoverRule& b) {
+    return std::tie(a.precedence, a.selector) < std::tie(b.precedence, b.selector);
+  });
+  return child;
+}
+
+// What the other end must have planned, except for the names, which are each end's own.
+ConnectionPlan mirrored(ConnectionPlan connection) {
+  const IpAddress local = *connection.local_address;
+  connection.local_address = connection.remote_addresses.at(0);
+  connection.remote_addresses = {local};
+  const std::string identity = connection.local_identity;
+  connection.local_identity = *connection.remote_identity;
+  connection.remote_identity = identity;
+  connection.initiate =
+      connection.initiate == Initiate::kInitiator ? Initiate::kAfterDelay : Initiate::kInitiator;
+  for (ChildPlan& child : connection.children) child = mirrored(child);
+  return connection;
+}
+
+TEST_F(EveryWorld, WhatOneEndSendsTheOtherExpects) {
+  for_each([](const World&, const std::vector<NodePlan>& plans, std::uint32_t) {
+    for (const NodePlan& a : plans) {
+      for (const NodePlan& b : plans) {
+        if (a.node == b.node) continue;
+        for (const char* family : {"v4", "v6"}) {
+          const ConnectionPlan* there = find(a, b.node + "/" + family);
+          const ConnectionPlan* back = find(b, a.node + "/" + family);
+          ASSERT_EQ(there == nullptr, back == nullptr)
+              << a.node << " and " << b.node << " over " << family;
+          if (!there) continue;
+          ConnectionPlan expected = mirrored(*there);
+          expected.name = back->name;
+          expected.peer = back->peer;
+          EXPECT_EQ(expected, *back) << a.node << " and " << b.node;
+          EXPECT_EQ(there->initiate == Initiate::kInitiator, a.node < b.node);
+        }
+      }
+    }
+  });
+}
+
+TEST_F(EveryWorld, TheOrderOfTheObjectsDoesNotMatter) {
+  for_each([](const World& world, const std::vector<NodePlan>& plans, std::uint32_t seed) {
+    EXPECT_EQ(plan(shuffled(world, seed)), plans);
+    for (const NodePlan& one : plans) EXPECT_EQ(plan_node(world, one.node), one);
+  });
+}
+
+TEST_F(EveryWorld, TheKernelCanHoldEveryRule) {
+  for_each([](const World&, const std::vector<NodePlan>& plans, std::uint32_t) {
+    for (const NodePlan& plan : plans) {
+      std::set<Selector> seen;
+      std::multimap<Precedence, std::pair<Selector, std::string>> rules;
+      const auto take = [&](const Selector& selector, Precedence precedence,
+                            const std::string& owner) {
+        EXPECT_TRUE(seen.insert(selector).second) << selector.to_string() << " comes twice";
+        EXPECT_EQ(selector.local.family(), selector.remote.family());
+        EXPECT_LT(precedence, Precedence{1} << 24U);
+        rules.emplace(precedence, std::pair(selector, owner));
+      };
+      for (const BypassRule& rule : plan.bypass) take(rule.selector, rule.precedence, "clear");
+      std::set<std::string> names;
+      for (const ConnectionPlan& connection : plan.connections) {
+        EXPECT_TRUE(names.insert(connection.name).second) << connection.name;
+        EXPECT_FALSE(connection.children.empty());
+        for (const ChildPlan& child : connection.children) {
+          EXPECT_FALSE(child.rules.empty());
+          for (const CoverRule& rule : child.rules) {
+            take(rule.selector, rule.precedence, connection.name + " " + child.name);
+          }
+        }
+      }
+      // Rules of equal precedence that lie over each other mean the same.
+      for (auto a = rules.begin(); a != rules.end(); ++a) {
+        for (auto b = std::next(a); b != rules.end() && b->first == a->first; ++b) {
+          if (a->second.second == b->second.second) continue;
+          EXPECT_FALSE(a->second.first.local.overlaps(b->second.first.local) &&
+                       a->second.first.remote.overlaps(b->second.first.remote))
+              << a->second.first.to_string() << " and " << b->second.first.to_string();
+        }
+      }
+    }
+  });
+}
+
+// The contest once more, from its definition, for one flow between two addresses.
+struct Flow {
+  const crds::NodeEndpoint* from;
+  const crds::NodeEndpoint* to;  // nullptr: an address of no node
+  IpAddress from_address;
+  IpAddress to_address;
+  bool from_pod;
+  bool to_pod;
+};
+
+const crds::IPsecPolicy* expected_winner(const World& world, const Flow& flow) {
+  const auto member = [](const crds::IPsecPolicy& policy, const crds::NodeEndpoint& node) {
+    return !policy.spec.node_selector || policy.spec.node_selector->matches(node.meta.labels);
+  };
+  const auto length = [](const crds::IPsecPolicy& policy, const IpAddress& address) {
+    int longest = -1;
+    for (const crds::PolicyPeer& peer : policy.spec.peers) {
+      if (!peer.ip_block.cidr.contains(address)) continue;
+      bool excepted = false;
+      for (const Prefix& hole : peer.ip_block.except) excepted = excepted || hole.contains(address);
+      if (!excepted) longest = std::max(longest, peer.ip_block.cidr.length());
+    }
+    return longest;
+  };
+  // A pod is named by its node: by any of the node's addresses.
+  const auto end_length = [&](const crds::IPsecPolicy& policy, const crds::NodeEndpoint* node,
+                              const IpAddress& address, bool pod_flow) {
+    if (!pod_flow || !node) return length(policy, address);
+    int longest = -1;
+    for (const IpAddress& own : node->spec.addresses)
+      longest = std::max(longest, length(policy, own));
+    return longest;
+  };
+  const bool overlay = flow.to && (flow.from->spec.pod_network == crds::PodNetwork::kOverlay ||
+                                   flow.to->spec.pod_network == crds::PodNetwork::kOverlay);
+  const bool pod_flow = flow.from_pod || flow.to_pod;
+  if (overlay && pod_flow) return nullptr;  // inside the overlay
+  const crds::IPsecPolicy* best = nullptr;
+  std::tuple<std::int64_t, int, int, std::string> best_rank;
+  for (const auto& policy : world.policies) {
+    std::set<crds::Traffic> traffic(policy->spec.traffic.begin(), policy->spec.traffic.end());
+    if (traffic.count(crds::Traffic::kPodToNode) != 0) traffic.insert(crds::Traffic::kNodeToNode);
+    if (overlay && traffic.count(crds::Traffic::kPodToPod) != 0)
+      traffic.insert(crds::Traffic::kNodeToNode);
+    const crds::Traffic kind = flow.from_pod && flow.to_pod ? crds::Traffic::kPodToPod
+                               : pod_flow                   ? crds::Traffic::kPodToNode
+                                                            : crds::Traffic::kNodeToNode;
+    if (traffic.count(kind) == 0) continue;
+    int peer_length = -1;
+    if (policy->spec.peers.empty()) {
+      if (flow.to && member(*policy, *flow.from) && member(*policy, *flow.to)) peer_length = 0;
+    } else {
+      if (member(*policy, *flow.from))
+        peer_length = end_length(*policy, flow.to, flow.to_address, pod_flow);
+      if (flow.to && member(*policy, *flow.to)) {
+        peer_length =
+            std::max(peer_length, end_length(*policy, flow.from, flow.from_address, pod_flow));
+      }
+    }
+    if (peer_length < 0) continue;
+    const std::tuple rank(-policy->spec.priority, -peer_length,
+                          static_cast<int>(policy->spec.enforcement), policy->meta.name);
+    if (!best || rank < best_rank) {
+      best = policy.get();
+      best_rank = rank;
+    }
+  }
+  return best;
+}
+
+bool is_exempt(const crds::IPsecPolicy& policy, const Flow& flow) {
+  for (const crds::Exemption& exemption : policy.spec.exemptions) {
+    if (exemption.ports.empty() &&
+        (exemption.cidr.contains(flow.from_address) || exemption.cidr.contains(flow.to_address)))
+      return true;
+  }
+  return false;
+}
+
+TEST_F(EveryWorld, EveryFlowMeetsTheRuleOfItsWinner) {
+  for_each([](const World& world, const std::vector<NodePlan>& plans, std::uint32_t) {
+    std::map<std::string, const NodePlan*> by_name;
+    for (const NodePlan& plan : plans) by_name[plan.node] = &plan;
+    const auto ends = [](const crds::NodeEndpoint& node) {
+      std::vector<std::pair<IpAddress, bool>> all;
+      for (const IpAddress& address : node.spec.addresses) all.emplace_back(address, false);
+      for (const Prefix& pods : node.spec.pod_cidrs)
+        all.emplace_back(pods.first().next().next(), true);
+      return all;
+    };
+    const auto check = [&](const Flow& flow) {
+      const crds::IPsecPolicy* winner = expected_winner(world, flow);
+      const Met met = meet(*by_name.at(flow.from->meta.name), flow.from_address, flow.to_address);
+      const std::string told = fmt::format("{} -> {}: {}", flow.from_address.to_string(),
+                                           flow.to_address.to_string(), met.who);
+      if (!winner) {
+        EXPECT_TRUE(met.who == "nobody" || met.precedence == 0xffffff) << told;
+      } else if (winner->spec.enforcement == crds::Enforcement::kBypass) {
+        EXPECT_EQ(met.who, "clear: IPsecPolicy " + winner->meta.name) << told;
+      } else if (is_exempt(*winner, flow)) {
+        EXPECT_THAT(met.who, ::testing::StartsWith("clear: exemption ")) << told;
+        EXPECT_THAT(met.who, ::testing::EndsWith("of IPsecPolicy " + winner->meta.name)) << told;
+      } else {
+        EXPECT_EQ(met.owner, "IPsecPolicy " + winner->meta.name) << told;
+        EXPECT_THAT(met.who, ::testing::StartsWith("child ")) << told;
+      }
+    };
+    for (const auto& from : world.endpoints) {
+      for (const auto& [from_address, from_pod] : ends(*from)) {
+        for (const auto& to : world.endpoints) {
+          if (to == from) continue;
+          // Without a family in common nothing can be carried; a note tells.
+          bool shared = false;
+          for (const IpAddress& a : from->spec.addresses) {
+            for (const IpAddress& b : to->spec.addresses)
+              shared = shared || a.family() == b.family();
+          }
+          if (!shared) continue;
+          for (const auto& [to_address, to_pod] : ends(*to)) {
+            if (from_address.family() != to_address.family()) continue;
+            check({from.get(), to.get(), from_address, to_address, from_pod, to_pod});
+          }
+        }
+        if (from_pod) continue;
+        // Addresses that are no node's.
+        for (const char* address :
+             {"10.10.0.200", "10.10.0.7", "10.99.0.1", "fd00:10::7", "fd00:10::ff", "192.0.2.1"}) {
+          if (ip(address).family() != from_address.family()) continue;
+          bool is_node = false;
+          for (const auto& other : world.endpoints) {
+            for (const IpAddress& known : other->spec.addresses)
+              is_node = is_node || known == ip(address);
+          }
+          if (!is_node) check({from.get(), nullptr, from_address, ip(address), false, false});
+        }
+      }
+    }
+  });
+}
+
+TEST_F(EveryWorld, NobodyIsShadowedWithoutBeingTold) {
+  for_each([](const World& world, const std::vector<NodePlan>& plans, std::uint32_t) {
+    for (const NodePlan& plan : plans) {
+      // Everyone who is told to lose names somebody who exists, and is not that one.
+      for (const PlanNote& note : plan.notes) {
+        if (note.kind != NoteKind::kShadowed && note.kind != NoteKind::kProfileConflict) continue;
+        bool known = false;
+        for (const auto& policy : world.policies)
+          known = known || policy->meta.name == note.about.name;
+        EXPECT_TRUE(known) << note.about.to_string();
+        EXPECT_THAT(note.text,
+                    ::testing::Not(::testing::HasSubstr("IPsecPolicy " + note.about.name + " ")))
+            << note.text;
+      }
+    }
+    // Of two policies for the same nodes that ask for the same traffic, one is told.
+    for (const auto& a : world.policies) {
+      for (const auto& b : world.policies) {
+        if (a == b || a->spec.traffic != b->spec.traffic || !a->spec.peers.empty() ||
+            !b->spec.peers.empty() || a->spec.node_selector || b->spec.node_selector) {
+          continue;
+        }
+        const NodePlan& plan = plans.front();
+        if (plan.connections.empty() && plan.notes.empty()) continue;  // a node alone
+        bool told = false;
+        for (const PlanNote& note : plan.notes) {
+          told = told ||
+                 (note.kind == NoteKind::kShadowed &&
+                  (note.about.name == a->meta.name || note.about.name == b->meta.name)) ||
+                 note.kind == NoteKind::kNoSharedFamily;
+        }
+        EXPECT_TRUE(told) << a->meta.name << " and " << b->meta.name << " on " << plan.node;
+      }
+    }
+  });
+}
+
+TEST_F(EveryWorld, WhatIsAlwaysExemptIsThere) {
+  for_each([](const World&, const std::vector<NodePlan>& plans, std::uint32_t) {
+    for (const NodePlan& plan : plans) {
+      std::set<int> icmp_types;
+      bool dhcp = false;
+      for (const BypassRule& rule : plan.bypass) {
+        if (rule.precedence != 0) continue;
+        if (rule.selector.icmp_type) icmp_types.insert(*rule.selector.icmp_type);
+        dhcp = dhcp || (rule.selector.local_port == 68 && rule.selector.remote_port == 67);
+      }
+      EXPECT_THAT(icmp_types, ::testing::ElementsAre(133, 134, 135, 136, 137));
+      EXPECT_TRUE(dhcp);
+      for (const IpAddress& address : plan.addresses) {
+        EXPECT_EQ(meet(plan, address, address).who, "clear: always: within the node");
+        for (const Prefix& pods : plan.pod_cidrs) {
+          if (pods.family() != address.family()) continue;
+          EXPECT_EQ(meet(plan, address, pods.last()).who, "clear: always: within the node");
+          EXPECT_EQ(meet(plan, pods.first(), pods.last()).who, "clear: always: within the node");
+        }
+      }
+    }
+  });
+}
+
+TEST_F(EveryWorld, OneChangeTouchesOnlyWhatDependsOnIt) {
+  for_each([](const World& world, const std::vector<NodePlan>& before, std::uint32_t) {
+    World changed = world;
+    const std::string gone = changed.endpoints.back()->meta.name;
+    changed.endpoints.pop_back();
+    for (const NodePlan& now : plan(changed)) {
+      const auto was = std::find_if(before.begin(), before.end(),
+                                    [&](const NodePlan& p) { return p.node == now.node; });
+      ASSERT_NE(was, before.end());
+      // Blocks hold the addresses of no node, so they are concerned by every node.
+      const auto others = [&](const NodePlan& plan) {
+        std::vector<ConnectionPlan> connections = plan.connections;
+        std::erase_if(connections, [&](const ConnectionPlan& c) {
+          return c.peer == gone || !c.remote_blocks.empty();
+        });
+        return connections;
+      };
+      EXPECT_EQ(others(now), others(*was)) << now.node;
+    }
+  });
+}
+
+TEST(Merged, HoldsTheSameAddressesInFewerBlocks) {
+  EXPECT_THAT(merged({block("10.0.1.0/24"), block("10.0.0.0/24"), block("10.0.2.0/23"),
+                      block("10.0.3.0/25"), block("10.0.5.0/24")}),
+              ::testing::ElementsAre(block("10.0.0.0/22"), block("10.0.5.0/24")));
+  EXPECT_THAT(merged({block("128.0.0.0/1"), block("0.0.0.0/1"), block("8000::/1"), block("::/1")}),
+              ::testing::ElementsAre(block("0.0.0.0/0"), block("::/0")));
+  EXPECT_THAT(merged({}), ::testing::IsEmpty());
+}
+
+TEST(Subtract, LeavesExactlyTheRest) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 200; ++round) {
+    const Prefix whole = block("10.0.0.0/24");
+    std::vector<Prefix> holes;
+    for (unsigned i = random() % 4; i > 0; --i) {
+      holes.emplace_back(IpAddress::v4(0x0a000000U + (random() % 512)),
+                         24 + static_cast<int>(random() % 9));
+    }
+    const std::vector<Prefix> left = subtract(whole, holes);
+    IpAddress address = whole.first();
+    for (int i = 0; i < 256; ++i, address = address.next()) {
+      const auto in = [&](const std::vector<Prefix>& blocks) {
+        return std::count_if(blocks.begin(), blocks.end(),
+                             [&](const Prefix& p) { return p.contains(address); });
+      };
+      EXPECT_EQ(in(left), in(holes) > 0 ? 0 : 1) << address.to_string();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace espalier::plan

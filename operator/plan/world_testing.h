@@ -1,0 +1,156 @@
+// Worlds for the planner's tests: small ones by hand, large ones by seed.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "operator/plan/node_plan.h"
+#include "operator/plan/world.h"
+
+namespace espalier::plan::testing {
+
+inline IpAddress ip(const std::string& text) {
+  return *IpAddress::parse(text);
+}
+inline Prefix block(const std::string& text) {
+  return *Prefix::parse(text);
+}
+
+// node<i>: 10.10.0.<i>, fd00:10::<i>, pods 10.244.<i>.0/24 and fd00:244:<i>::/64.
+inline crds::NodeEndpoint node(int i) {
+  crds::NodeEndpoint made;
+  made.meta.name = fmt::format("node{}", i);
+  made.spec.addresses = {ip(fmt::format("10.10.0.{}", i)), ip(fmt::format("fd00:10::{:x}", i))};
+  made.spec.pod_cidrs = {block(fmt::format("10.244.{}.0/24", i)),
+                         block(fmt::format("fd00:244:{:x}::/64", i))};
+  made.spec.identity = made.meta.name + ".nodes.example.com";
+  return made;
+}
+
+inline crds::IPsecPolicy policy(const std::string& name, std::vector<crds::Traffic> traffic) {
+  crds::IPsecPolicy made;
+  made.meta.name = name;
+  made.spec.traffic = std::move(traffic);
+  return made;
+}
+
+inline crds::PolicyPeer peer(const std::string& cidr, std::vector<Prefix> except = {}) {
+  return {{block(cidr), std::move(except)}};
+}
+
+inline void add(World& world, crds::NodeEndpoint made) {
+  world.endpoints.push_back(std::make_shared<const crds::NodeEndpoint>(std::move(made)));
+}
+inline void add(World& world, crds::IPsecPolicy made) {
+  world.policies.push_back(std::make_shared<const crds::IPsecPolicy>(std::move(made)));
+}
+inline void add(World& world, crds::Tunnel made) {
+  world.tunnels.push_back(std::make_shared<const crds::Tunnel>(std::move(made)));
+}
+
+inline World nodes(int count) {
+  World world;
+  for (int i = 1; i <= count; ++i) add(world, node(i));
+  return world;
+}
+
+// Nodes of one or both families, with and without pods, labels, and policies of every sort.
+inline World random_world(std::uint32_t seed) {
+  std::mt19937 random(seed);
+  const auto below = [&](unsigned limit) { return static_cast<int>(random() % limit); };
+  const auto chance = [&](unsigned percent) { return random() % 100 < percent; };
+  World world;
+  const int node_count = 2 + below(5);
+  for (int i = 1; i <= node_count; ++i) {
+    crds::NodeEndpoint made = node(i);
+    if (chance(25)) made.spec.addresses.erase(made.spec.addresses.begin() + below(2));
+    if (chance(15)) made.spec.pod_cidrs.clear();
+    if (chance(15)) made.spec.pod_network = crds::PodNetwork::kOverlay;
+    made.meta.labels["role"] = chance(50) ? "storage" : "web";
+    add(world, std::move(made));
+  }
+  const int policy_count = 1 + below(6);
+  for (int i = 0; i < policy_count; ++i) {
+    crds::IPsecPolicy made;
+    made.meta.name = fmt::format("policy{}", i);
+    crds::IPsecPolicySpec& spec = made.spec;
+    spec.priority = chance(60) ? 100 : 100 + below(3);
+    spec.enforcement = static_cast<crds::Enforcement>(below(3));
+    for (const auto traffic :
+         {crds::Traffic::kNodeToNode, crds::Traffic::kPodToPod, crds::Traffic::kPodToNode}) {
+      if (chance(60)) spec.traffic.push_back(traffic);
+    }
+    if (spec.traffic.empty()) spec.traffic.push_back(crds::Traffic::kNodeToNode);
+    if (chance(30)) spec.node_selector = crds::LabelSelector{{{"role", "storage"}}, {}};
+    if (chance(50)) {
+      for (int j = 1 + below(2); j > 0; --j) {
+        static const std::vector<std::string> kBlocks = {
+            "10.10.0.0/16", "10.10.0.0/29", "10.10.0.2/31",  "fd00:10::/32",
+            "10.0.0.0/8",   "10.10.0.3/32", "fd00:10::2/127"};
+        crds::PolicyPeer named = peer(kBlocks[random() % kBlocks.size()]);
+        if (named.ip_block.cidr.length() < 20 && named.ip_block.cidr.first().is_v4() &&
+            chance(50)) {
+          named.ip_block.except = {block("10.10.0.4/30")};
+        }
+        spec.peers.push_back(std::move(named));
+      }
+    }
+    if (spec.enforcement != crds::Enforcement::kBypass) {
+      if (chance(30)) spec.establish = crds::Establish::kOnDemand;
+      if (chance(30)) spec.ike.lifetime = std::chrono::hours(1 + below(3));
+      if (chance(30)) spec.esp.pfs = false;
+      if (chance(40))
+        spec.exemptions.push_back(
+            {"dns", block("10.10.0.2/32"), {{crds::PortProtocol::kUdp, 53}}, {}});
+      if (chance(20)) spec.exemptions.push_back({"all", block("fd00:10::/64"), {}, {}});
+    }
+    add(world, std::move(made));
+  }
+  return world;
+}
+
+inline World shuffled(World world, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  std::shuffle(world.endpoints.begin(), world.endpoints.end(), random);
+  std::shuffle(world.policies.begin(), world.policies.end(), random);
+  std::shuffle(world.tunnels.begin(), world.tunnels.end(), random);
+  return world;
+}
+
+// The rule of a plan that a packet between two addresses meets first (no ports).
+struct Met {
+  Precedence precedence = 0;
+  std::string who;  // "child node2/v4 nodes of IPsecPolicy x", "clear: IPsecPolicy y", "nobody"
+  std::string owner;
+};
+
+inline Met meet(const NodePlan& plan, const IpAddress& local, const IpAddress& remote) {
+  Met met{~Precedence{0}, "nobody", {}};
+  const auto matches = [&](const Selector& selector) {
+    return selector.protocol == 0 && selector.local.contains(local) &&
+           selector.remote.contains(remote);
+  };
+  for (const BypassRule& rule : plan.bypass) {
+    if (matches(rule.selector) && rule.precedence < met.precedence)
+      met = {rule.precedence, "clear: " + rule.why, rule.why};
+  }
+  for (const ConnectionPlan& connection : plan.connections) {
+    for (const ChildPlan& child : connection.children) {
+      for (const CoverRule& rule : child.rules) {
+        if (!matches(rule.selector) || rule.precedence >= met.precedence) continue;
+        met = {
+            rule.precedence,
+            fmt::format("child {} {} of {}", connection.name, child.name, child.owner.to_string()),
+            child.owner.to_string()};
+      }
+    }
+  }
+  return met;
+}
+
+}  // namespace espalier::plan::testing
