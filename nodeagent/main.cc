@@ -1,0 +1,96 @@
+// espalier-agent: one per node.
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+
+#include "nodeagent/runtime/agent.h"
+#include "nodeagent/runtime/version.h"
+
+namespace {
+
+constexpr const char* kFooter = R"(
+WHAT IT DOES
+  Reads the manifests (IPsecPolicy, Tunnel, NodeEndpoint, Secret), plans what this node must do, keys ESP by IKEv2 and
+  programs the kernel's XFRM. The folder is watched: a changed file changes only what it must; a file with an error
+  keeps its last good content, and `espalierctl status` says what is wrong with it.
+  When the agent ends, killed or not, SAs and policies stay: traffic goes on encrypted, Required traffic stays blocked
+  where no SA stands.
+
+SIGNALS
+  SIGTERM, SIGINT  end, with traffic going on
+  SIGHUP           read the manifests again
+
+FILES
+  STATE/journal    what of the kernel's SAs and policies is ours; holds no key
+
+EXIT STATUS
+  0  ended by a signal    1  could not start; the reason is on standard error    2  wrong usage
+
+EXAMPLE
+  espalier-agent --manifests /etc/espalier --node node1 --state /var/lib/espalier \
+                 --socket /run/espalier/agent.sock --metrics 127.0.0.1:9464
+
+SEE ALSO
+  espalierctl --help, espalier-operator render --help
+)";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using espalier::runtime::Agent;
+  espalier::runtime::AgentOptions options;
+  std::string format = "text", level = "info", database, password_file, kubeconfig;
+  unsigned threads = 0;
+
+  CLI::App app{"The node agent of Espalier: IKEv2 and XFRM for this node.", "espalier-agent"};
+  app.footer(kFooter);
+  app.set_version_flag("--version", std::string(espalier::runtime::kVersion));
+  app.add_option("--manifests", options.manifests, "Folder of manifests (*.yaml, *.yml, *.json)")
+      ->required();
+  app.add_option("--node", options.node, "Name of this node: its NodeEndpoint")->required();
+  app.add_option("--state", options.state, "Folder for what outlives the process")
+      ->capture_default_str();
+  app.add_option("--socket", options.socket, "Unix socket of the local gRPC service")
+      ->capture_default_str();
+  app.add_option("--metrics", options.metrics,
+                 "ADDR:PORT for Prometheus, /healthz and /readyz; left out: none");
+  app.add_option("--kubeconfig", kubeconfig, "Follow an API server (not in this release)");
+  app.add_option("--nss-database", database,
+                 "NSS database folder (cert9.db, key4.db); left out: none is used");
+  app.add_option("--nss-password-file", password_file, "Its password: lines of TOKEN:PASSWORD");
+  app.add_flag("--fips", options.fips, "Switch NSS to FIPS mode and offer only what it allows");
+  auto* crypto = app.add_option(
+      "--crypto-threads", threads,
+      "Threads for public-key work, 0: on the main one (default: cores less one, at most 4)");
+  crypto->check(CLI::Range(0, 64));
+  app.add_option("--log-format", format, "text or json")->capture_default_str();
+  app.add_option("--log-level", level, "debug, info, warning or error")->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  const auto refuse = [](const espalier::Error& error, int status) {
+    std::fprintf(stderr, "espalier-agent: %s\n", error.to_string().c_str());
+    return status;
+  };
+  if (!kubeconfig.empty()) {
+    return refuse({espalier::Code::kUnsupported, "--kubeconfig",
+                   "not yet: this release reads --manifests only"},
+                  2);
+  }
+  if (!database.empty()) options.nss_database = database;
+  if (!password_file.empty()) options.nss_password_file = password_file;
+  if (crypto->count() > 0) options.crypto_threads = threads;
+  const auto log_format = espalier::runtime::parse_log_format(format);
+  if (!log_format) return refuse(log_format.error(), 2);
+  const auto log_level = espalier::runtime::parse_log_level(level);
+  if (!log_level) return refuse(log_level.error(), 2);
+  options.log.format = *log_format;
+  options.log.level = *log_level;
+
+  auto agent = Agent::create(std::move(options));
+  if (!agent) return refuse(agent.error(), 1);
+  (*agent)->run();
+  return 0;
+}

@@ -1,0 +1,307 @@
+#include "nodeagent/runtime/agent.h"
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include <sys/epoll.h>
+#include <sys/utsname.h>
+
+#include "crds/yamlcpp/manifest_folder.h"
+#include "ike/crypto/nss/nss_provider.h"
+#include "ike/engine.h"
+#include "nodeagent/dataplane/clear_traffic_guard.h"
+#include "nodeagent/dataplane/xfrm/xfrm_events.h"
+#include "nodeagent/dataplane/xfrm/xfrm_ipsec.h"
+#include "nodeagent/dataplane/xfrm/xfrm_stat.h"
+#include "nodeagent/rpc/rpc_server.h"
+#include "nodeagent/runtime/agent_ports.h"
+#include "nodeagent/runtime/clock.h"
+#include "nodeagent/runtime/commands.h"
+#include "nodeagent/runtime/credential_store.h"
+#include "nodeagent/runtime/folder_watch.h"
+#include "nodeagent/runtime/loop.h"
+#include "nodeagent/runtime/process.h"
+#include "nodeagent/runtime/state_file.h"
+#include "nodeagent/runtime/version.h"
+#include "nodeagent/runtime/worker_pool.h"
+#include "nodeagent/telemetry/prometheus/metrics_server.h"
+#include "nodeagent/telemetry/snapshot_cell.h"
+#include "nodeagent/tunnel/controller.h"
+#include "operator/plan/planner.h"
+
+namespace espalier::runtime {
+namespace {
+
+unsigned default_crypto_threads() {
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  return std::min(4U, cores - 1);
+}
+
+std::string kernel_release() {
+  utsname name{};
+  return ::uname(&name) == 0 ? name.release : "";
+}
+
+std::optional<bool> forwarding(const char* path) {
+  std::ifstream file(path);
+  int value = 0;
+  if (!(file >> value)) return std::nullopt;
+  return value != 0;
+}
+
+telemetry::Problem problem_of(const crds::Problem& problem) {
+  const std::string object = problem.object.empty() ? "" : problem.object + ": ";
+  return {problem.origin.file, static_cast<std::uint32_t>(std::max(0, problem.origin.at.line)),
+          problem.field, object + problem.detail};
+}
+
+}  // namespace
+
+// Members are destroyed from the last to the first: what calls into something stands behind it.
+struct Agent::Parts {
+  explicit Parts(AgentOptions o) : options(std::move(o)), log(options.log) {}
+  ~Parts();
+
+  AgentOptions options;
+  EventLog log;
+  WallTime started_at = wall_now();
+  telemetry::SnapshotCell cell;
+  std::unique_ptr<Loop> loop;
+  std::unique_ptr<ike::crypto::Provider> provider;
+  std::unique_ptr<CredentialStore> credentials;
+  std::unique_ptr<dataplane::xfrm::XfrmIpsec> kernel;
+  std::unique_ptr<dataplane::xfrm::XfrmEvents> kernel_events;
+  std::unique_ptr<dataplane::ClearTrafficGuard> guard;
+  std::unique_ptr<StateFile> journal;
+  std::unique_ptr<WorkerPool> pool;
+  std::unique_ptr<ike::Engine> engine;
+  std::unique_ptr<SocketNetwork> network;
+  std::unique_ptr<PoolCrypto> crypto;
+  std::unique_ptr<tunnel::Controller> controller;
+  std::unique_ptr<FolderWatch> watch;
+  std::unique_ptr<Commands> commands;
+  std::unique_ptr<rpc::RpcServer> server;
+  std::unique_ptr<telemetry::MetricsServer> metrics;
+  Loop::DeadlineId deadline{};
+  crds::FolderReading manifests;
+  std::vector<dataplane::KernelEvent> event_batch;
+
+  Status open_world();
+  Status start();
+  void read_manifests();
+  void read_kernel_events();
+  void settle();
+  void publish();
+  [[nodiscard]] std::optional<telemetry::ConnectionStatus> status_of(std::string_view name) const;
+  void on_signal(int signal);
+};
+
+Agent::Parts::~Parts() {
+  metrics.reset();
+  server.reset();
+  commands.reset();
+  watch.reset();
+  controller.reset();
+  crypto.reset();
+  network.reset();
+  engine.reset();
+  pool.reset();  // joins its threads: NSS may be shut down only then
+  credentials.reset();
+  if (provider) (void)provider->close();
+}
+
+Status Agent::Parts::open_world() {
+  auto made_loop = Loop::create();
+  if (!made_loop) return forward(made_loop);
+  loop = std::move(*made_loop);
+  if (auto status =
+          loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [this](int signal) { on_signal(signal); });
+      !status) {
+    return status;
+  }
+  for (const std::string& what : harden_process()) {
+    log.on_event({telemetry::EventId::kHardeningIncomplete, {{"detail", what}}});
+  }
+  auto nss = ike::crypto::nss::NssProvider::open(
+      {options.nss_database, options.nss_password_file, options.fips});
+  if (!nss) return forward(nss);
+  provider = std::move(*nss);
+  credentials = std::make_unique<CredentialStore>(*provider);
+
+  auto xfrm = dataplane::xfrm::XfrmIpsec::open();
+  if (!xfrm) return forward(xfrm);
+  kernel = std::make_unique<dataplane::xfrm::XfrmIpsec>(std::move(*xfrm));
+  auto events = dataplane::xfrm::XfrmEvents::open(kernel->port());
+  if (!events) return forward(events);
+  kernel_events = std::make_unique<dataplane::xfrm::XfrmEvents>(std::move(*events));
+  auto file = StateFile::open(options.state, "journal");
+  if (!file) return forward(file);
+  journal = std::make_unique<StateFile>(std::move(*file));
+
+  WorkerPool::Options workers;
+  workers.threads = options.crypto_threads.value_or(default_crypto_threads());
+  pool = std::make_unique<WorkerPool>(
+      workers, [this](std::function<void()> work) { loop->post(std::move(work)); });
+
+  ike::Settings settings;
+  settings.vendor_id = "Espalier";
+  engine = std::make_unique<ike::Engine>(
+      *provider, settings, [this](std::span<std::uint8_t> out) { (void)provider->random(out); },
+      [] { return wall_now(); });
+
+  auto sockets = net::IkeSockets::open({});
+  if (!sockets) return forward(sockets);
+  network = std::make_unique<SocketNetwork>(*loop, std::move(*sockets),
+                                            [this](const ike::Datagram& datagram) {
+                                              controller->on_datagram(monotonic_now(), datagram);
+                                            });
+  crypto = std::make_unique<PoolCrypto>(
+      *pool, *provider, *loop, [this](ike::Ticket ticket, ike::crypto::Outcome outcome) {
+        controller->on_crypto(monotonic_now(), ticket, std::move(outcome));
+      });
+  return {};
+}
+
+Status Agent::Parts::start() {
+  tunnel::Ports ports;
+  ports.kernel = kernel.get();
+  ports.network = network.get();
+  ports.crypto = crypto.get();
+  ports.journal = journal.get();
+  ports.guard = guard.get();
+  ports.events = &log;
+  tunnel::Options chances;
+  if (auto status =
+          provider->random({reinterpret_cast<std::uint8_t*>(&chances.seed), sizeof chances.seed});
+      !status) {
+    return status;
+  }
+  controller = std::make_unique<tunnel::Controller>(*engine, ports, chances);
+  const auto kept = journal->load();
+  if (!kept) return tl::unexpected<Error>(kept.error());
+  if (auto started = controller->start(monotonic_now(), *kept); !started) return started;
+
+  deadline = loop->add_deadline([this] { controller->on_deadline(monotonic_now()); });
+  loop->set_settle([this] { settle(); });
+  if (auto added = network->start(); !added) return added;
+  auto watched =
+      loop->add(kernel_events->fd(), EPOLLIN, [this](std::uint32_t) { read_kernel_events(); });
+  if (!watched) return watched;
+
+  auto folder = FolderWatch::open(*loop, options.manifests, {}, [this] { read_manifests(); });
+  if (!folder) return forward(folder);
+  watch = std::move(*folder);
+  read_manifests();
+
+  cell.set_requester([this] { loop->post([this] { publish(); }); });
+  commands = std::make_unique<Commands>(
+      *loop,
+      Commands::Controls{
+          [this](const std::string& name) { return controller->up(monotonic_now(), name); },
+          [this](const std::string& name) { return controller->down(monotonic_now(), name); },
+          [this](std::string_view name) { return status_of(name); }});
+  rpc::RpcServer::Options local;
+  local.socket = options.socket;
+  auto served = rpc::RpcServer::start(cell, *commands, local);
+  if (!served) return forward(served);
+  server = std::move(*served);
+  if (!options.metrics.empty()) {
+    telemetry::MetricsServer::Options where;
+    where.address = options.metrics;
+    auto made = telemetry::MetricsServer::start(cell, where);
+    if (!made) return forward(made);
+    metrics = std::move(*made);
+  }
+  return {};
+}
+
+void Agent::Parts::read_manifests() {
+  manifests = crds::keep_last_good(crds::read_folder(options.manifests), manifests);
+  const crds::Problems problems = manifests.all_problems();
+  for (const crds::Problem& problem : problems) {
+    log.on_event({telemetry::EventId::kManifestProblem, {{"problem", problem.to_string()}}});
+  }
+  const crds::ManifestSet set = manifests.all();
+  plan::NodePlan wanted = plan::plan_node(plan::world_of(set), options.node);
+  for (const plan::PlanNote& note : wanted.notes) {
+    log.on_event({telemetry::EventId::kPlanNote,
+                  {{"object", note.about.to_string()}, {"detail", note.text}}});
+  }
+  auto table = credentials->build(wanted, set, wall_now());
+  controller->apply_plan(monotonic_now(), std::move(wanted), std::move(table));
+}
+
+std::optional<telemetry::ConnectionStatus> Agent::Parts::status_of(std::string_view name) const {
+  const telemetry::Snapshot snapshot = controller->snapshot(monotonic_now(), wall_now());
+  const auto found = std::find_if(snapshot.connections.begin(), snapshot.connections.end(),
+                                  [&](const auto& connection) { return connection.name == name; });
+  return found == snapshot.connections.end() ? std::nullopt : std::optional(*found);
+}
+
+void Agent::Parts::read_kernel_events() {
+  event_batch.clear();
+  if (auto read = kernel_events->read(event_batch); !read) {
+    log.on_event({telemetry::EventId::kKernelRefused, {{"detail", read.error().to_string()}}});
+  }
+  for (const dataplane::KernelEvent& event : event_batch)
+    controller->on_kernel_event(monotonic_now(), event);
+}
+
+void Agent::Parts::settle() {
+  controller->pump(monotonic_now());
+  network->flush();
+  commands->settled();
+  loop->set_deadline(deadline, controller->next_deadline());
+}
+
+void Agent::Parts::publish() {
+  const TimePoint now = monotonic_now();
+  controller->read_counters(now);
+  auto snapshot = std::make_shared<telemetry::Snapshot>(controller->snapshot(now, wall_now()));
+  snapshot->node = options.node;
+  snapshot->version = kVersion;
+  snapshot->started_at = started_at;
+  snapshot->kernel.release = kernel_release();
+  const dataplane::Capabilities& can = kernel->capabilities();
+  snapshot->kernel.esp = can.esp;
+  snapshot->kernel.esp_error = can.reason;
+  snapshot->kernel.forwarding_v4 = forwarding("/proc/sys/net/ipv4/ip_forward");
+  snapshot->kernel.forwarding_v6 = forwarding("/proc/sys/net/ipv6/conf/all/forwarding");
+  if (const auto rows = dataplane::xfrm::read_xfrm_stat()) {
+    for (const auto& row : *rows) snapshot->kernel.xfrm_stat.push_back({row.name, row.value});
+  }
+  for (const crds::Problem& problem : manifests.all_problems()) {
+    snapshot->plan.problems.push_back(problem_of(problem));
+  }
+  cell.publish(std::move(snapshot));
+}
+
+void Agent::Parts::on_signal(int signal) {
+  if (signal == SIGHUP) return read_manifests();
+  log.on_event({telemetry::EventId::kAgentStopping, {}});
+  controller->stop(monotonic_now(), true);
+  loop->stop();
+}
+
+Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Agent::~Agent() = default;
+
+Result<std::unique_ptr<Agent>> Agent::create(AgentOptions options) {
+  keep_memory_small();
+  auto parts = std::make_unique<Parts>(std::move(options));
+  if (auto opened = parts->open_world(); !opened) return forward(opened);
+  if (auto started = parts->start(); !started) return forward(started);
+  return std::unique_ptr<Agent>(new Agent(std::move(parts)));
+}
+
+void Agent::run() {
+  parts_->log.on_event({telemetry::EventId::kAgentStarted,
+                        {{"node", parts_->options.node}, {"version", std::string(kVersion)}}});
+  parts_->settle();
+  parts_->loop->run();
+  parts_->settle();
+}
+
+}  // namespace espalier::runtime
