@@ -14,7 +14,8 @@
 #   peer_start NAMESPACE          starts it again with the configuration it had
 #   peer_files NAMESPACE          the folder that is its root: files put there are seen by it
 #
-# Each namespace has an overlay of its own over $ESPALIER_PEERS. libreswan's updown script is off unless a conn names one.
+# Each namespace has an overlay of its own over $ESPALIER_PEERS. libreswan's updown script is off unless a conn names one. It asks
+# for its peer's certificate only where the conn has rightca (%same: the one that signed ours).
 # shellcheck shell=bash
 
 declare -gA _peer_kind=() _peer_pid=() _peer_setup=() _peer_plugins=()
@@ -107,30 +108,37 @@ libreswan_node() {
   peer_start "$namespace"
 }
 
+_peer_failed() {
+  cat "$1"/tmp/{load,daemon}.out >&2
+  return 1
+}
+
 peer_start() {
   local namespace=$1 root=/run/peers/$1/root
   case "${_peer_kind[$namespace]}" in
     strongswan)
       spawn "$namespace" "$root/tmp/daemon.out" chroot "$root" /usr/sbin/charon-systemd
       _peer_pid[$namespace]=$SPAWNED
-      wait_for 20 test -S "$root/run/charon.vici" && peer "$namespace" swanctl --load-all >"$root/tmp/load.out" 2>&1 ||
-        { cat "$root/tmp/load.out" "$root/tmp/daemon.out" >&2; return 1; }
+      wait_for 20 test -S "$root/run/charon.vici" || _peer_failed "$root" || return 1
+      peer "$namespace" swanctl --load-all >"$root/tmp/load.out" 2>&1 || _peer_failed "$root"
       ;;
     libreswan)
       spawn "$namespace" "$root/tmp/daemon.out" chroot "$root" /usr/libexec/ipsec/pluto --nofork --config /etc/ipsec.conf
       _peer_pid[$namespace]=$SPAWNED
-      wait_for 20 peer "$namespace" ipsec briefstatus && peer "$namespace" /usr/libexec/ipsec/addconn --config /etc/ipsec.conf --autoall >"$root/tmp/load.out" 2>&1 ||
-        { cat "$root/tmp/load.out" "$root/tmp/daemon.out" >&2; return 1; }
+      wait_for 20 peer "$namespace" ipsec briefstatus || _peer_failed "$root" || return 1
+      peer "$namespace" /usr/libexec/ipsec/addconn --config /etc/ipsec.conf --autoall >"$root/tmp/load.out" 2>&1 || _peer_failed "$root"
       ;;
     *) echo "no peer was set up in $namespace" >&2; return 1 ;;
   esac
 }
 
+# `ipsec up` succeeds also where the peer refused and pluto means to try again.
 peer_up() {
+  local out=/run/peers/$1/up.out
   case "${_peer_kind[$1]}" in
-    strongswan) peer "$1" timeout 20 swanctl --initiate --child "$2" ;;
-    libreswan) peer "$1" timeout 20 ipsec up "$2" ;;
-  esac >"/run/peers/$1/up.out" 2>&1 || { cat "/run/peers/$1/up.out" >&2; return 1; }
+    strongswan) peer "$1" timeout 20 swanctl --initiate --child "$2" >"$out" 2>&1 ;;
+    libreswan) peer "$1" timeout 20 ipsec up "$2" >"$out" 2>&1 && grep -qE 'established (Child|IPsec) SA' "$out" ;;
+  esac || { cat "$out" >&2; return 1; }
 }
 
 _peer_end() {

@@ -17,7 +17,7 @@
 #
 # LAB_POD_MTU (1400) is the MTU of pods' devices, which leaves room for ESP on a wire of 1500.
 # Addresses are usable at once (no duplicate address detection); only what a scenario sends is on the wire.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 : "${LAB_POD_MTU:=1400}"
 

@@ -43,6 +43,7 @@ conn lab
   leftsubnet=$(pod_net 1)
   right=$(node_ip 2)
   rightid=@node2.lab
+  rightca=%same
   rightsubnet=$(pod_net 2)
   ikev2=insist
   authby=ecdsa

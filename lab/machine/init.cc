@@ -150,6 +150,15 @@ bool overlay(const std::string& lower, const std::string& target, const std::str
       "lowerdir=" + lower + ",upperdir=" + scratch + "/upper,workdir=" + scratch + "/work");
 }
 
+// A folder of the host, to write to. The root of a UML is mounted read-only, so that nothing else
+// is.
+void mount_writable(const std::string& folder, const std::string& target) {
+  if (is_uml)
+    must_mount("host", target, "hostfs", 0, folder);
+  else
+    must_mount(folder, target, nullptr, MS_BIND);
+}
+
 void mount_devices(const std::string& dev) {
   if (is_uml) {
     must_mount("devtmpfs", dev, "devtmpfs", MS_NOSUID, "mode=0755");
@@ -201,7 +210,7 @@ void enter_root(const std::string& scratch, const std::string& out) {
   }
   if (!out.empty()) {
     make_folders(root + out);
-    must_mount(out, root + out, nullptr, MS_BIND);
+    mount_writable(out, root + out);
   }
   must_mount("proc", root + "/proc", "proc");
   must_mount("sysfs", root + "/sys", "sysfs");
@@ -402,20 +411,24 @@ int run_native(Job& job) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3 || getpid() != 1) {
+  // UML puts a console=… of its own behind our arguments.
+  if (argc < 3 || getpid() != 1) {
     std::fprintf(stderr, "lab-init: started by lab/run only\n");
     return 125;
   }
   is_uml = std::strcmp(argv[1], "uml") == 0;
   const std::string folder = argv[2];
-  const int folder_fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  need(folder_fd >= 0, folder);
   Job job = read_job(folder);
 
   need(is_uml || mount("", "/", nullptr, MS_PRIVATE | MS_REC, nullptr) == 0, "private mounts");
   const std::string scratch = is_uml ? "/run" : folder + "/scratch";
   if (!is_uml) make_folders(scratch);
   must_mount("scratch", scratch, "tmpfs", 0, "mode=0755,size=90%");
+  const std::string answer = scratch + "/answer";
+  make_folders(answer);
+  mount_writable(folder, answer);
+  const int folder_fd = open(answer.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  need(folder_fd >= 0, answer);
   enter_root(scratch, job.out);
   loopback_up();
   sethostname("lab", 3);
