@@ -29,7 +29,7 @@ capture_stop() {
   fi
 }
 
-capture_count() { tcpdump -r "$1" -n "$2" 2>/dev/null | wc -l; }
+capture_count() { tcpdump --count -r "$1" "$2" 2>/dev/null | cut -d ' ' -f 1; }
 
 _esp='(ip proto 50 or ip6 proto 50 or (ip6 proto 44 and ip6[40] == 50) or udp port 4500)'
 _exempt='(udp port 500 or arp or ip6 dst ff02::16 or (icmp6 and ip6[40] >= 133 and ip6[40] <= 137))'

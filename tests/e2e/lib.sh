@@ -2,6 +2,7 @@
 #
 #   check TEXT COMMAND…       the command must succeed
 #   refuse TEXT COMMAND…      the command must fail
+#   said TEXT PATTERN         the command of the last check or refuse printed that
 #   equal TEXT WANTED GOT
 #   note TEXT                 said in the log only
 #   need TEXT COMMAND…        else the whole test is skipped (status 77): this kernel cannot show it
@@ -48,6 +49,11 @@ check() {
 
 refuse() {
   if "${@:2}" >"$_said" 2>&1; then _result not "$1"; else _result ok "$1"; fi
+}
+
+said() {
+  cp "$_said" "$_said.before"
+  check "$1" grep -e "$2" "$_said.before"
 }
 
 equal() {

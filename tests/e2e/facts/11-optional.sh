@@ -42,6 +42,7 @@ pause 0.3
 at node1 ping -c 1 -W 8 -q "$b" >/tmp/ping.out &
 ping=$!
 check "the held packet raised its acquire" wait_for 3 grep -q "$b" /tmp/acquires
-for ns in node1 node2; do keyed_sa $ns "$a" "$b" 0x1204; done
+# The receiver's first: the packet leaves the moment its own kernel has the SA.
+for ns in node2 node1; do keyed_sa $ns "$a" "$b" 0x1204; done
 check "and is delivered when the SA comes" wait "$ping"
 kill "$monitor"
