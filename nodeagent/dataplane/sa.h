@@ -35,7 +35,9 @@ struct Limit {
   friend auto operator<=>(const Limit&, const Limit&) = default;
 };
 
-// Soft limits raise an Expire and nothing else; at a hard limit the kernel deletes the SA.
+// Soft limits raise an Expire, once, and nothing else; with the packet that reaches the soft
+// `packets`: a limit of 1 tells of the first use. At a hard limit the kernel deletes the SA:
+// `packets` pass and the next does not. Bytes are looked at before a packet is counted.
 struct Lifetimes {
   Limit soft{};
   Limit hard{};

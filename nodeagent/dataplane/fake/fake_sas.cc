@@ -185,9 +185,10 @@ bool FakeSas::use(Entry& entry, std::uint64_t bytes, TimePoint now,
     erase(entry);
     return false;
   }
-  // As in the kernel, limits are looked at before this packet is counted.
+  // Bytes are looked at before this packet is counted.
   const auto& soft = entry.sa.lifetimes.soft;
-  if (!entry.dying && (reached(entry.bytes, soft.bytes) || reached(entry.packets, soft.packets))) {
+  if (!entry.dying &&
+      (reached(entry.bytes, soft.bytes) || reached(entry.packets + 1, soft.packets))) {
     entry.dying = true;
     events.emplace_back(expire_of(entry, false));
   }

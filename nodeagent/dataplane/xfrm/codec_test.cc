@@ -108,7 +108,7 @@ TEST(EncodeSa, LibnlReadsTheSame) {
   auto* lifetimes = xfrmnl_sa_get_lifetime_cfg(p);
   EXPECT_EQ(xfrmnl_ltime_cfg_get_soft_bytelimit(lifetimes), 1000U);
   EXPECT_EQ(xfrmnl_ltime_cfg_get_hard_bytelimit(lifetimes), kNoLimit);
-  EXPECT_EQ(xfrmnl_ltime_cfg_get_soft_packetlimit(lifetimes), kNoLimit);
+  EXPECT_EQ(xfrmnl_ltime_cfg_get_soft_packetlimit(lifetimes), 76U);
   EXPECT_EQ(xfrmnl_ltime_cfg_get_hard_packetlimit(lifetimes), 4000000000000U);
   EXPECT_EQ(xfrmnl_ltime_cfg_get_soft_addexpires(lifetimes), 3600U);
   EXPECT_EQ(xfrmnl_ltime_cfg_get_hard_useexpires(lifetimes), 0U);

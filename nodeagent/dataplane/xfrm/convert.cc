@@ -23,6 +23,14 @@ std::uint64_t limit_from_kernel(std::uint64_t limit) {
   return limit == kNoLimit ? 0 : limit;
 }
 
+// The kernel looks at limits before it counts a packet, so its Expire would come one packet later.
+std::uint64_t soft_packets_to_kernel(std::uint64_t limit) {
+  return limit == 0 ? kNoLimit : limit - 1;
+}
+std::uint64_t soft_packets_from_kernel(std::uint64_t limit) {
+  return limit == kNoLimit ? 0 : limit + 1;
+}
+
 std::uint16_t whole_port_mask(std::uint16_t port) {
   return port == 0 ? 0 : 0xffff;
 }
@@ -89,7 +97,7 @@ xfrm_lifetime_cfg to_kernel(const Lifetimes& lifetimes) {
   xfrm_lifetime_cfg raw{};
   raw.soft_byte_limit = limit_to_kernel(lifetimes.soft.bytes);
   raw.hard_byte_limit = limit_to_kernel(lifetimes.hard.bytes);
-  raw.soft_packet_limit = limit_to_kernel(lifetimes.soft.packets);
+  raw.soft_packet_limit = soft_packets_to_kernel(lifetimes.soft.packets);
   raw.hard_packet_limit = limit_to_kernel(lifetimes.hard.packets);
   raw.soft_add_expires_seconds = lifetimes.soft.seconds_since_add;
   raw.hard_add_expires_seconds = lifetimes.hard.seconds_since_add;
@@ -102,7 +110,7 @@ Lifetimes from_kernel(const xfrm_lifetime_cfg& lifetimes) {
   Lifetimes result;
   result.soft.bytes = limit_from_kernel(lifetimes.soft_byte_limit);
   result.hard.bytes = limit_from_kernel(lifetimes.hard_byte_limit);
-  result.soft.packets = limit_from_kernel(lifetimes.soft_packet_limit);
+  result.soft.packets = soft_packets_from_kernel(lifetimes.soft_packet_limit);
   result.hard.packets = limit_from_kernel(lifetimes.hard_packet_limit);
   result.soft.seconds_since_add = lifetimes.soft_add_expires_seconds;
   result.hard.seconds_since_add = lifetimes.hard_add_expires_seconds;

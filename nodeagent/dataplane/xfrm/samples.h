@@ -34,7 +34,7 @@ inline Sa sample_sa() {
   sa.esn = true;
   sa.replay_window = kReplayWindowMax;
   sa.encapsulation = Encapsulation{Encapsulation::Kind::kUdp, 4501, 4500};
-  sa.lifetimes.soft = {1000, 0, 3600, 1800};
+  sa.lifetimes.soft = {1000, 77, 3600, 1800};
   sa.lifetimes.hard = {0, 4000000000000, 7200, 0};
   sa.selector = Selector{sample_prefix("10.1.0.0/16"), sample_prefix("10.2.3.4/32"), 6, 0, 443};
   sa.offload = Offload{3, Offload::Kind::kPacket};
