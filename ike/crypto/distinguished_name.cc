@@ -350,7 +350,7 @@ bool same_part(const Part& a, const Part& b) {
 }  // namespace
 
 Result<Bytes> dn_to_der(std::string_view text) {
-  std::string_view rest = trimmed(text);
+  std::string_view rest = text;  // spaces at its end may be a value's, escaped
   std::vector<Bytes> parts;
   std::vector<Bytes> set;
   while (true) {

@@ -162,4 +162,34 @@ Result<SecretBytes> private_key_info(const std::vector<PemBlock>& blocks) {
   return found->data.copy();
 }
 
+std::optional<SecretBytes> with_public_point(ByteView private_key_info, ByteView point) {
+  const auto info = der::only(private_key_info, der::kSequence);
+  if (!info) return std::nullopt;
+  der::Reader fields(*info);
+  const auto version = fields.content(der::kInteger);
+  const auto algorithm = fields.content(der::kSequence);
+  const auto octets = fields.content(der::kOctetString);
+  if (!version || !algorithm || !octets) return std::nullopt;
+  der::Reader algorithm_fields(*algorithm);
+  const auto oid = algorithm_fields.content(der::kObjectIdentifier);
+  const auto curve = algorithm_fields.next();
+  const auto key = der::only(*octets, der::kSequence);
+  if (!oid || !curve || !key || !equal(*oid, kEcPublicKey)) return std::nullopt;
+  der::Reader key_fields(*key);
+  const auto key_version = key_fields.content(der::kInteger);
+  const auto number = key_fields.content(der::kOctetString);
+  if (!key_version || !number) return std::nullopt;
+  if (key_fields.peek() == der::context(0, true)) (void)key_fields.next();
+  if (!key_fields.at_end()) return std::nullopt;
+
+  static constexpr std::uint8_t kVersion1[] = {der::kInteger, 1, 1};
+  static constexpr std::uint8_t kNoUnusedBits[] = {0};
+  const SecretBytes private_part = sealed(der::encode(der::kOctetString, *number));
+  const Bytes public_part =
+      der::encode(der::context(1, true), der::encode(der::kBitString, {kNoUnusedBits, point}));
+  const SecretBytes whole =
+      sealed(der::encode(der::kSequence, {kVersion1, private_part.view(), public_part}));
+  return wrap_key(kEcPublicKey, curve->whole, whole.view());
+}
+
 }  // namespace espalier::ike::crypto

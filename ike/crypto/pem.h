@@ -1,6 +1,7 @@
 // PEM (RFC 7468): the blocks of a text, and private keys of any usual form as PKCS #8.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,5 +29,10 @@ struct PemBlock {
 // 1, RFC 5915) or "RSA PRIVATE KEY" (PKCS #1). Fails with kInvalid when there is none or more than
 // one, kUnsupported when it is encrypted.
 [[nodiscard]] Result<SecretBytes> private_key_info(const std::vector<PemBlock>& blocks);
+
+// The same key with its public point (SEC 1 form) in it, which some writers leave out (RFC 5915
+// lets them) and NSS wants. nullopt when it is no EC key or has one already.
+[[nodiscard]] std::optional<SecretBytes> with_public_point(ByteView private_key_info,
+                                                           ByteView point);
 
 }  // namespace espalier::ike::crypto

@@ -32,7 +32,7 @@ bool belongs(SECKEYPrivateKey* key, const Certificate& certificate) {
 
 // The leaf, then each one's issuer as far as there is one; what is left over keeps its place at the
 // end.
-void put_in_order(std::vector<std::shared_ptr<const Certificate>>& chain) {
+void put_in_order(Path& chain) {
   for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
     const Bytes& issuer = chain[i]->issuer_der;
     const auto next =
@@ -45,8 +45,18 @@ void put_in_order(std::vector<std::shared_ptr<const Certificate>>& chain) {
 
 }  // namespace
 
-Result<Credential> make_credential(std::vector<std::shared_ptr<const Certificate>> certificates,
-                                   PrivateKeyPtr key, const std::string& place,
+Result<PrivateKeyPtr> import_key(const Secrets& secrets, ByteView pkcs8, const Path& certificates) {
+  for (const auto& certificate : certificates) {
+    if (certificate->info.key_type != KeyType::kEcdsa) continue;
+    const auto whole = with_public_point(pkcs8, view_of(certificate->key->u.ec.publicValue));
+    if (!whole) break;
+    auto key = secrets.import_private(whole->view());
+    if (key && belongs(key->get(), *certificate)) return key;
+  }
+  return secrets.import_private(pkcs8);
+}
+
+Result<Credential> make_credential(Path certificates, PrivateKeyPtr key, const std::string& place,
                                    const std::string& key_place, WallTime now) {
   if (certificates.empty()) return fail(Code::kInvalid, place, "holds no certificate");
   const auto own = std::find_if(certificates.begin(), certificates.end(),
@@ -78,7 +88,7 @@ Result<Credential> credential_from_pem(const Secrets& secrets, std::string_view 
   const std::string key_place(kKeyPlace);
   auto blocks = decode_pem(chain_pem);
   if (!blocks) return at(place, std::move(blocks.error()));
-  std::vector<std::shared_ptr<const Certificate>> certificates;
+  Path certificates;
   for (const PemBlock& block : *blocks) {
     if (block.label != "CERTIFICATE") continue;
     auto certificate = decode_certificate(block.data.view());
@@ -89,7 +99,7 @@ Result<Credential> credential_from_pem(const Secrets& secrets, std::string_view 
   if (!key_blocks) return at(key_place, std::move(key_blocks.error()));
   auto pkcs8 = private_key_info(*key_blocks);
   if (!pkcs8) return at(key_place, std::move(pkcs8.error()));
-  auto key = secrets.import_private(pkcs8->view());
+  auto key = import_key(secrets, pkcs8->view(), certificates);
   if (!key) {
     return fail(Code::kInvalid, key_place,
                 "is no RSA or EC key that can be used: " + key.error().detail);
@@ -103,7 +113,7 @@ Result<Credential> credential_from_database(const std::string& nickname, WallTim
   if (!leaf) return fail(Code::kNotFound, place, "there is no such certificate");
   PrivateKeyPtr key(PK11_FindKeyByAnyCert(leaf.get(), nullptr));
   if (!key) return fail(Code::kNotFound, place, "there is no private key of this certificate");
-  std::vector<std::shared_ptr<const Certificate>> certificates;
+  Path certificates;
   CERTCertificateList* found = CERT_CertChainFromCert(leaf.get(), certUsageAnyCA, PR_FALSE);
   const int count = found ? found->len : 0;
   Status status;
@@ -127,7 +137,7 @@ CredentialId Credentials::add(Credential credential) {
   return id;
 }
 
-TrustId Credentials::add(std::vector<std::shared_ptr<const Certificate>> anchors) {
+TrustId Credentials::add(Path anchors) {
   const std::lock_guard lock(mutex_);
   const auto id = static_cast<TrustId>(++last_trust_);
   auto trust = std::make_shared<Trust>();

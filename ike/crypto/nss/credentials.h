@@ -18,7 +18,7 @@
 namespace espalier::ike::crypto::nss {
 
 struct Credential {
-  std::vector<std::shared_ptr<const Certificate>> chain;  // leaf first, never empty
+  Path chain;  // leaf first, never empty
   PrivateKeyPtr key;
 };
 
@@ -32,10 +32,15 @@ struct Credential {
 [[nodiscard]] Result<Credential> credential_from_database(const std::string& nickname,
                                                           WallTime now);
 
+// A private key for signing from PKCS #8. The public point that an EC key may lack is taken from
+// the certificates.
+[[nodiscard]] Result<PrivateKeyPtr> import_key(const Secrets& secrets, ByteView pkcs8,
+                                               const Path& certificates);
+
 // `place` names the certificates' source in errors, `key_place` the key's.
-[[nodiscard]] Result<Credential> make_credential(
-    std::vector<std::shared_ptr<const Certificate>> certificates, PrivateKeyPtr key,
-    const std::string& place, const std::string& key_place, WallTime now);
+[[nodiscard]] Result<Credential> make_credential(Path certificates, PrivateKeyPtr key,
+                                                 const std::string& place,
+                                                 const std::string& key_place, WallTime now);
 
 struct TrustState {
   std::shared_ptr<const Trust> trust;
@@ -45,7 +50,7 @@ struct TrustState {
 class Credentials {
  public:
   [[nodiscard]] CredentialId add(Credential credential);
-  [[nodiscard]] TrustId add(std::vector<std::shared_ptr<const Certificate>> anchors);
+  [[nodiscard]] TrustId add(Path anchors);
   [[nodiscard]] Status set_crls(TrustId id, std::vector<std::shared_ptr<const Crl>> crls,
                                 Revocation mode);
   void remove(CredentialId id);

@@ -332,7 +332,7 @@ Result<Credential> credential_from_pkcs12(const Secrets& secrets, ByteView bytes
     return fail(Code::kInvalid, place,
                 fmt::format("holds {} private keys; one is wanted", decoder.keys.size()));
   }
-  auto key = secrets.import_private(decoder.keys.front().view());
+  auto key = import_key(secrets, decoder.keys.front().view(), decoder.certificates);
   if (!key) {
     return fail(Code::kInvalid, place, "holds a key that cannot be used: " + key.error().detail);
   }
