@@ -80,13 +80,15 @@ struct Job {
   std::vector<std::string> args;
   std::vector<std::string> env;
   std::string cwd;
+  std::string peers;
   std::string out;
   bool merged = false;
 };
 
 Job read_job(const std::string& folder) {
-  return {read_strings(folder + "/args"), read_strings(folder + "/env"), read_file(folder + "/cwd"),
-          read_file(folder + "/out"), read_file(folder + "/mode") == "merged"};
+  return {read_strings(folder + "/args"), read_strings(folder + "/env"),
+          read_file(folder + "/cwd"),     read_file(folder + "/peers"),
+          read_file(folder + "/out"),     read_file(folder + "/mode") == "merged"};
 }
 
 bool write_file(const std::string& path, const std::string& text) {
@@ -150,13 +152,16 @@ bool overlay(const std::string& lower, const std::string& target, const std::str
       "lowerdir=" + lower + ",upperdir=" + scratch + "/upper,workdir=" + scratch + "/work");
 }
 
-// A folder of the host, to write to. The root of a UML is mounted read-only, so that nothing else
-// is.
-void mount_writable(const std::string& folder, const std::string& target) {
-  if (is_uml)
-    must_mount("host", target, "hostfs", 0, folder);
-  else
-    must_mount(folder, target, nullptr, MS_BIND);
+// A folder of the host itself. The root of a UML is mounted read-only, so that nothing but such a
+// folder can be written.
+void mount_host(const std::string& folder, const std::string& target, unsigned long flags = 0) {
+  make_folders(target);
+  if (is_uml) {
+    must_mount("host", target, "hostfs", flags, folder);
+    return;
+  }
+  must_mount(folder, target, nullptr, MS_BIND);
+  if (flags != 0) must_mount("", target, nullptr, MS_BIND | MS_REMOUNT | flags);
 }
 
 void mount_devices(const std::string& dev) {
@@ -194,7 +199,7 @@ void mount_cgroups(const std::string& root) {
 }
 
 // Makes the machine's root from the host's and moves into it.
-void enter_root(const std::string& scratch, const std::string& out) {
+void enter_root(const std::string& scratch, const Job& job) {
   const std::string root = scratch + "/root";
   const std::vector<std::string> more = is_uml ? std::vector<std::string>() : mounts_with_files();
   make_folders(root);
@@ -208,10 +213,9 @@ void enter_root(const std::string& scratch, const std::string& out) {
     if (try_mount(more[i], target, nullptr, MS_BIND))
       try_mount("", target, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY);
   }
-  if (!out.empty()) {
-    make_folders(root + out);
-    mount_writable(out, root + out);
-  }
+  // Overlays stand on each other at most two deep.
+  mount_host(job.peers, root + job.peers, MS_RDONLY);
+  if (!job.out.empty()) mount_host(job.out, root + job.out);
   must_mount("proc", root + "/proc", "proc");
   must_mount("sysfs", root + "/sys", "sysfs");
   try_mount("debugfs", root + "/sys/kernel/debug", "debugfs");
@@ -271,14 +275,15 @@ struct Relay {
   int to = -1;
 };
 
-void copy(int to, const char* data, std::size_t size) {
+bool copy(int to, const char* data, std::size_t size) {
   while (size > 0) {
     const ssize_t wrote = write(to, data, size);
     if (wrote < 0 && errno == EINTR) continue;
-    need(wrote > 0, "write of the script's output");
+    if (wrote <= 0) return false;
     data += wrote;
     size -= static_cast<std::size_t>(wrote);
   }
+  return true;
 }
 
 // Passes on what there is; false when there is nothing more for now.
@@ -290,8 +295,11 @@ bool pass(Relay& relay) {
     relay.from = -1;
   }
   if (got <= 0) return false;
-  copy(relay.to, buffer.data(), static_cast<std::size_t>(got));
-  return true;
+  if (copy(relay.to, buffer.data(), static_cast<std::size_t>(got))) return true;
+  // Whoever read our output is gone: the script learns of it by its next write.
+  close(relay.from);
+  relay.from = -1;
+  return false;
 }
 
 Relay make_relay(int to, int& write_end) {
@@ -349,8 +357,7 @@ void write_status(int folder, int status) {
   const int fd = openat(folder, "status", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   need(fd >= 0, "status");
   const std::string text = std::to_string(status) + "\n";
-  copy(fd, text.data(), text.size());
-  need(fsync(fd) == 0, "status");
+  need(copy(fd, text.data(), text.size()) && fsync(fd) == 0, "status");
   close(fd);
 }
 
@@ -425,11 +432,10 @@ int main(int argc, char** argv) {
   if (!is_uml) make_folders(scratch);
   must_mount("scratch", scratch, "tmpfs", 0, "mode=0755,size=90%");
   const std::string answer = scratch + "/answer";
-  make_folders(answer);
-  mount_writable(folder, answer);
+  mount_host(folder, answer);
   const int folder_fd = open(answer.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   need(folder_fd >= 0, answer);
-  enter_root(scratch, job.out);
+  enter_root(scratch, job);
   loopback_up();
   sethostname("lab", 3);
   if (is_uml) seed_random();
