@@ -1,5 +1,7 @@
 #include "operator/plan/outline.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include <fmt/format.h>
@@ -28,9 +30,16 @@ bool is_bare(std::string_view text) {
   constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   constexpr std::string_view kInside =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./@";
-  // Short words may be YAML 1.1's y, no, on, off, yes, true, null, false.
-  return text.size() > 5 && kLetters.find(text.front()) != std::string_view::npos &&
-         text.find_first_not_of(kInside) == std::string_view::npos;
+  // YAML 1.1 reads these as flags or as nothing, in any case.
+  constexpr std::array<std::string_view, 9> kReserved = {"y",   "n",    "yes",   "no",  "on",
+                                                         "off", "true", "false", "null"};
+  if (text.empty() || kLetters.find(text.front()) == std::string_view::npos ||
+      text.find_first_not_of(kInside) != std::string_view::npos) {
+    return false;
+  }
+  std::string lower(text);
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return std::find(kReserved.begin(), kReserved.end(), lower) == kReserved.end();
 }
 
 std::string scalar(const Outline& outline) {
@@ -108,7 +117,7 @@ void write_json(const Outline& outline, std::string& to) {
   to += is_map ? '}' : ']';
 }
 
-// FNV-1a, 64 bits, from two starting points: enough to tell plans apart.
+// FNV-1a, 64 bits.
 std::uint64_t fnv1a(std::string_view text, std::uint64_t hash) {
   for (const char c : text) {
     hash ^= static_cast<unsigned char>(c);
@@ -150,9 +159,7 @@ std::string hash_of(const NodePlan& plan) {
   std::erase_if(outline.children, [](const auto& child) { return child.first == "hash"; });
   const std::string text = to_json(outline);
   const std::uint64_t first = fnv1a(text, 0xcbf29ce484222325ULL);
-  // The second one runs over the text and its own beginning, so that the two are not the same
-  // function of one state.
-  const std::uint64_t second = fnv1a(text, spread(first) | 1U);
+  const std::uint64_t second = fnv1a(text, spread(first));  // from another starting point
   return fmt::format("{:016x}{:016x}", spread(first), spread(second));
 }
 

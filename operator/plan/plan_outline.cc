@@ -1,6 +1,7 @@
 // Every field of a plan, by the names the manifests use where they have one.
 #include <fmt/format.h>
 
+#include "crds/types/duration.h"
 #include "operator/plan/outline.h"
 
 namespace espalier::plan {
@@ -121,12 +122,8 @@ Outline number(std::uint64_t value) {
   return Outline::plain(fmt::format("{}", value));
 }
 
-// Whole seconds as such, anything else exactly.
 Outline duration(Duration value) {
-  const auto nanoseconds = value.count();
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  return Outline::of(nanoseconds % kSecond == 0 ? fmt::format("{}s", nanoseconds / kSecond)
-                                                : fmt::format("{}ns", nanoseconds));
+  return Outline::of(crds::format_duration(value));
 }
 
 template <typename T>

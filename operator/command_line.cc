@@ -1,0 +1,81 @@
+// The only file that sees CLI11; its exceptions stop here.
+#include <exception>
+#include <ostream>
+
+#include <CLI/CLI.hpp>
+
+#include "operator/commands.h"
+
+namespace espalier::operator_cli {
+
+namespace {
+
+constexpr const char* kFooter =
+    "Exit status:\n"
+    "  0  done\n"
+    "  1  the manifests are wrong, or do not hold what was asked for; each problem is told on a\n"
+    "     line of its own with file, line, column, object and field\n"
+    "  2  the command line is wrong, or names a command that this release does not have\n";
+
+void add_folder(CLI::App& command, std::string& manifests, bool& keep_going) {
+  command.add_option("--manifests", manifests, "Folder with *.yaml, *.yml and *.json manifests")
+      ->required()
+      ->type_name("DIR");
+  command.add_flag("--keep-going", keep_going,
+                   "Plan from what is right beside what is wrong (exit status stays 1)");
+}
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+  try {
+    CLI::App app(
+        "Plans what every node of a cluster encrypts, from IPsecPolicy, Tunnel and NodeEndpoint.",
+        "espalier-operator");
+    app.footer(kFooter);
+    app.set_version_flag("--version", std::string("espalier-operator ") + ESPALIER_VERSION,
+                         "Print the version and exit");
+    app.require_subcommand(1);
+
+    RenderOptions render_options;
+    CLI::App* render_command =
+        app.add_subcommand("render", "Print what each node must do, Secrets by name only");
+    add_folder(*render_command, render_options.manifests, render_options.keep_going);
+    render_command
+        ->add_option("--node", render_options.node,
+                     "Only this node; also warns about Secrets it lacks")
+        ->type_name("NAME");
+    render_command->add_flag("--json", render_options.json,
+                             "One JSON document per line instead of YAML");
+
+    ExplainOptions explain_options;
+    CLI::App* explain_command = app.add_subcommand(
+        "explain", "Say which policy decides about the traffic between two ends, and why");
+    add_folder(*explain_command, explain_options.manifests, explain_options.keep_going);
+    explain_command
+        ->add_option("A", explain_options.a,
+                     "A node's name, or an address of a node, a pod or anything else")
+        ->required();
+    explain_command->add_option("B", explain_options.b, "The other end")->required();
+
+    CLI::App* run_command = app.add_subcommand("run", "Run in a cluster (not in this release)");
+    run_command->allow_extras();
+
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return app.exit(error, out, err) == 0 ? kDone : kBadUsage;
+    }
+    if (render_command->parsed()) return render(render_options, out, err);
+    if (explain_command->parsed()) return explain(explain_options, out, err);
+    err << "espalier-operator run: not yet: this release plans from a folder of manifests (render, "
+           "explain); it does "
+           "not speak to an API server\n";
+    return kBadUsage;
+  } catch (const std::exception& error) {
+    err << "espalier-operator: " << error.what() << "\n";
+    return kBadUsage;
+  }
+}
+
+}  // namespace espalier::operator_cli
