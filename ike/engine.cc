@@ -38,8 +38,11 @@ void Engine::on_datagram(TimePoint now, const Datagram& datagram) {
 
 void Engine::on_deadline(TimePoint now) {
   const Input input(*core_, now);
-  while (const auto due = core_->deadlines.pop_due(core_->now)) {
-    if (IkeSa* sa = core_->find(*due)) exchange::on_time(*core_, *sa);
+  // Each IKE SA once: one that wants to be woken again at the same time waits for the next call.
+  std::vector<IkeSaId> due;
+  while (const auto id = core_->deadlines.pop_due(core_->now)) due.push_back(*id);
+  for (const IkeSaId id : due) {
+    if (IkeSa* sa = core_->find(id)) exchange::on_time(*core_, *sa);
   }
 }
 

@@ -79,6 +79,7 @@ void outbound_stands(Core& core, IkeSa& sa, ChildSa& child) {
 
 void release_outbound(Core& core, IkeSa& sa, ChildSa& child) {
   if (child.outbound_keys && child.inbound_installed && child.state == ChildSa::State::kInstalled) {
+    child.release_at = kNever;
     install_outbound(core, sa, child, true);
   }
 }

@@ -31,6 +31,7 @@ IkeSa& Core::create_sa(bool initiator, const Endpoint& local, const Endpoint& re
   sa->initiator = initiator;
   sa->local = local;
   sa->remote = remote;
+  sa->created = now;
   sa->last_heard = now;
   IkeSa& reference = *sa;
   sas.emplace(reference.id, std::move(sa));
@@ -155,10 +156,13 @@ void Core::report_failure(const IkeSa& sa, std::optional<std::size_t> child_inde
 
 void Core::schedule(IkeSa& sa) {
   if (!sas.contains(sa.id)) return;
-  TimePoint at = std::min({sa.rekey_at, sa.remove_at, sa.liveness_at});
+  TimePoint at = sa.remove_at;
+  if (sa.alive()) at = std::min({at, sa.rekey_at, sa.liveness_at});
   if (sa.outstanding) at = std::min(at, sa.outstanding->resend_at);
   if (sa.handshake) at = std::min(at, sa.handshake->expires);
-  for (const auto& child : sa.children) at = std::min({at, child->rekey_at, child->remove_at});
+  for (const auto& child : sa.children) {
+    at = std::min({at, child->rekey_at, child->remove_at, child->release_at});
+  }
   if (!sa.outstanding && !sa.own && sa.alive()) {
     for (const Task& task : sa.tasks) at = std::min(at, std::max(task.not_before, now));
   }

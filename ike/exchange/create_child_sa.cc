@@ -381,7 +381,9 @@ void on_peer_child_installed(Core& core, IkeSa& sa, const Status& status) {
     sa.crossing->old_child = old->info.id;
     sa.crossing->peer_child = id;
     sa.crossing->lowest_nonce = lower(peer->child.ni, peer->child.nr);
-    return;  // who deletes what is decided when our own response comes
+    // Who deletes what is decided when our own response comes; should it never, time does.
+    old->remove_at = core.now + core.settings.give_up * 3;
+    return;
   }
   // The peer, who began, deletes the old one; should it forget to, we do.
   old->replaced_by = id;

@@ -4,7 +4,9 @@
 #include "ike/auth/identity_match.h"
 #include "ike/auth/signed_octets.h"
 #include "ike/exchange/child.h"
+#include "ike/exchange/established.h"
 #include "ike/exchange/handshake.h"
+#include "ike/exchange/ppk.h"
 #include "ike/exchange/tasks.h"
 #include "ike/exchange/window.h"
 #include "ike/wire/notify_data.h"
@@ -12,36 +14,13 @@
 namespace espalier::ike::exchange {
 namespace {
 
+// How long a new Child waits for a sign of its peer before it takes over.
+constexpr Duration kTakeOver = std::chrono::seconds(3);
+
 Bytes id_body(const wire::Identification& id) {
   wire::Idi payload;
   payload.id = id;
   return payload.body();
-}
-
-std::optional<std::size_t> find_ppk(const Connection& connection, ByteView id) {
-  for (std::size_t i = 0; i < connection.ppks.size(); ++i) {
-    if (equal(as_bytes(connection.ppks[i].id), id)) return i;
-  }
-  return std::nullopt;
-}
-
-// Mixes a PPK in and remembers what stood before (RFC 8784 section 3).
-Status use_ppk(Core& core, IkeSa& sa, std::size_t index) {
-  Handshake& handshake = *sa.handshake;
-  handshake.ppk_index = index;
-  handshake.unmixed_sk_d = sa.keys.sk_d.copy();
-  handshake.unmixed_sk_pi = sa.keys.sk_pi.copy();
-  handshake.unmixed_sk_pr = sa.keys.sk_pr.copy();
-  return crypto::mix_ppk(core.provider, sa.suite.prf, sa.connection->ppks[index].secret->view(),
-                         sa.keys);
-}
-
-void forget_ppk(IkeSa& sa) {
-  Handshake& handshake = *sa.handshake;
-  handshake.ppk_index.reset();
-  sa.keys.sk_d = std::move(handshake.unmixed_sk_d);
-  sa.keys.sk_pi = std::move(handshake.unmixed_sk_pi);
-  sa.keys.sk_pr = std::move(handshake.unmixed_sk_pr);
 }
 
 // What our AUTH covers. `sk_p` is given apart because Prefer signs twice.
@@ -90,13 +69,6 @@ void add_certificates(Core& core, const IkeSa& sa, std::vector<wire::Payload>& p
   for (Bytes& certificate : *chain) {
     payloads.emplace_back(wire::Cert{wire::CertEncoding::kX509Signature, std::move(certificate)});
   }
-}
-
-bool others_alive(Core& core, const IkeSa& sa) {
-  for (const IkeSa* other : core.of_connection(sa.connection_id)) {
-    if (other->id != sa.id && other->alive()) return true;
-  }
-  return false;
 }
 
 void send_auth_request(Core& core, IkeSa& sa, Bytes no_ppk_auth) {
@@ -181,75 +153,6 @@ void refuse_peer(Core& core, IkeSa& sa, Reason reason, std::string text) {
   sa.state = IkeSaState::kDeleting;
   sa.failed = true;
   sa.remove_at = core.now + core.settings.half_open_life;
-}
-
-// Of two IKE SAs that crossed, the one whose Ni is lower goes; its initiator deletes it (docs/adr).
-void resolve_duplicates(Core& core, IkeSa& sa) {
-  const Duration young = core.settings.give_up * 2;
-  for (IkeSa* other : core.of_connection(sa.connection_id)) {
-    if (other->id == sa.id || other->initiator == sa.initiator) continue;
-    const bool crossing = (other->handshake && other->initiator) ||
-                          (other->alive() && core.now - other->established < young);
-    if (!crossing) continue;
-    IkeSa& loser = sa.first_nonce < other->first_nonce ? sa : *other;
-    if (!loser.initiator) continue;
-    Task task;
-    task.kind = Task::Kind::kDeleteIkeSa;
-    task.reason = Reason::kNone;
-    task.not_before = core.now + std::chrono::seconds(1);
-    task.only_if_duplicate = true;
-    loser.tasks.push_back(std::move(task));
-  }
-}
-
-void established(Core& core, IkeSa& sa, bool initial_contact) {
-  const Connection& connection = *sa.connection;
-  std::unique_ptr<Handshake> handshake = std::move(sa.handshake);
-  sa.state = IkeSaState::kEstablished;
-  sa.established = core.now;
-  sa.last_heard = core.now;
-  sa.first_nonce = handshake->ni;
-  sa.ppk_used = handshake->ppk_index.has_value();
-  core.half_open_by_peer.erase(sa.half_open_key);
-  if (sa.counted_half_open) {
-    core.half_open.remove(sa.half_open_key.first.address);
-    sa.counted_half_open = false;
-  }
-  if (connection.lifetime > Duration::zero())
-    sa.rekey_at = core.now + core.spread(connection.lifetime, 10);
-  if (connection.liveness.delay > Duration::zero())
-    sa.liveness_at = core.now + connection.liveness.delay;
-  ++core.counters.ike_sas_established;
-  core.report(IkeSaUp{sa.id, sa.connection_id, sa.initiator, false});
-  if (initial_contact) {
-    for (IkeSa* other : core.of_connection(sa.connection_id)) {
-      if (other->id != sa.id && other->alive() && auth::same_identity(other->peer_id, sa.peer_id)) {
-        end_ike_sa(core, *other, Reason::kPeerDeleted);
-      }
-    }
-  }
-  resolve_duplicates(core, sa);
-  if (sa.initiator) {
-    // The first IKE SA's own traffic is not protected by the PPK; its successor is (RFC 8784
-    // section 3).
-    if (connection.ppk == PpkMode::kInsist) {
-      Task rekey;
-      rekey.kind = Task::Kind::kRekeyIkeSa;
-      queue(core, sa, std::move(rekey));
-    }
-    for (const Initiate& wanted : handshake->waiting) queue_create_child(core, sa, wanted);
-  }
-}
-
-void finish_initiator(Core& core, IkeSa& sa) {
-  established(core, sa, false);
-  if (sa.children.empty() && sa.tasks.empty()) {
-    Task task;
-    task.kind = Task::Kind::kDeleteIkeSa;
-    task.reason = Reason::kLocalRequest;
-    queue(core, sa, std::move(task));
-  }
-  run_tasks(core, sa);
 }
 
 void peer_verified(Core& core, IkeSa& sa);
@@ -569,7 +472,8 @@ void on_auth_spi(Core& core, IkeSa& sa, const KernelSpi& answer) {
     handshake.child.spi_in = *answer.spi;
     handshake.child.ni = handshake.ni;
     handshake.child.nr = handshake.nr;
-    auto ticket = install_inbound(core, sa, handshake.child, false, false);
+    auto ticket = install_inbound(core, sa, handshake.child, false,
+                                  carries_already(core, sa, handshake.child.child_index));
     if (!ticket)
       return fail_handshake(core, sa, Side::kLocal, Reason::kCryptoFailed,
                             ticket.error().to_string());
@@ -610,7 +514,14 @@ void on_handshake_installed(Core& core, IkeSa& sa, const Status& status) {
     send_auth_response(core, sa);
     established(core, sa, handshake.initial_contact);
     child_up(core, sa, *child);
-    install_outbound(core, sa, *child, true);
+    if (carries_already(core, sa, child->info.child_index)) {
+      // Another Child carries the traffic, perhaps one that the peer's kernel kept over a restart.
+      // The new one takes over when the peer is seen to use it; before that the peer may not have
+      // heard of it.
+      child->release_at = core.now + kTakeOver;
+    } else {
+      install_outbound(core, sa, *child, true);
+    }
     return;
   }
   outbound_stands(core, sa, *child);

@@ -64,7 +64,7 @@ void hand_over(Core& core, IkeSa& old, IkeSa& next) {
   move_children(core, old, next);
   for (Task& task : old.tasks) {
     if (task.kind == Task::Kind::kCreateChild || task.kind == Task::Kind::kRekeyChild ||
-        task.kind == Task::Kind::kDeleteChild) {
+        task.kind == Task::Kind::kDeleteChild || task.only_if_duplicate) {
       next.tasks.push_back(std::move(task));
     }
   }
@@ -82,7 +82,22 @@ void queue_delete_ike_sa(Core& core, IkeSa& sa) {
   queue(core, sa, std::move(task));
 }
 
+// Our rekey came to nothing while the peer's, which crossed it, has made a successor: the Childs go
+// there.
+bool yielded_to_crossing(Core& core, IkeSa& sa) {
+  IkeSa* theirs =
+      sa.crossing && sa.crossing->peer_ike_sa != 0 ? core.find(sa.crossing->peer_ike_sa) : nullptr;
+  if (theirs == nullptr) return false;
+  sa.crossing.reset();
+  hand_over(core, sa, *theirs);
+  sa.remove_at = core.now + core.settings.give_up * 3;
+  finish_own(core, sa);
+  run_tasks(core, *theirs);
+  return true;
+}
+
 void rekey_failed(Core& core, IkeSa& sa, Side side, Reason reason, std::string text) {
+  if (yielded_to_crossing(core, sa)) return;
   core.report_failure(sa, std::nullopt, side, reason, std::move(text));
   sa.rekey_at = core.now + core.spread(kRekeyRetry, 25);
   finish_own(core, sa);
@@ -170,6 +185,7 @@ void on_rekey_ike_sa_response(Core& core, IkeSa& sa, const std::vector<wire::Pay
     const auto* error = wire::find_error(response);
     const auto type = error != nullptr ? error->type : wire::NotifyType::kInvalidSyntax;
     if (type == wire::NotifyType::kTemporaryFailure && own.task.tries < kMaxTries) {
+      if (yielded_to_crossing(core, sa)) return;
       return postpone_own(core, sa, kRetry);
     }
     if (error != nullptr && own.task.tries < kMaxTries) {

@@ -56,6 +56,10 @@ void check_liveness(Core& core, IkeSa& sa) {
 }
 
 void on_child_time(Core& core, IkeSa& sa, ChildSa& child) {
+  if (child.release_at <= core.now) {
+    child.release_at = kNever;
+    release_outbound(core, sa, child);
+  }
   if (child.remove_at <= core.now) {
     if (child.state == ChildSa::State::kDraining)
       return remove_child(core, sa, child.info.id, Reason::kNone);
@@ -94,7 +98,8 @@ void on_time(Core& core, IkeSa& sa) {
   }
   std::vector<ChildSaId> due;
   for (const auto& child : sa.children) {
-    if (std::min(child->rekey_at, child->remove_at) <= core.now) due.push_back(child->info.id);
+    if (std::min({child->rekey_at, child->remove_at, child->release_at}) <= core.now)
+      due.push_back(child->info.id);
   }
   for (const ChildSaId id : due) {
     if (ChildSa* child = sa.find_child(id)) on_child_time(core, sa, *child);

@@ -30,6 +30,8 @@ struct ChildSa {
       outbound_keys;  // a responder's, held until the first inbound packet or the Delete
   TimePoint established{};
   TimePoint rekey_at = kNever;
+  // When the held outbound SA is used even without a sign of the peer.
+  TimePoint release_at = kNever;
   TimePoint remove_at =
       kNever;  // while draining, or while waiting for the peer to delete what it replaced
 };

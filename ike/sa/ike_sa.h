@@ -180,6 +180,7 @@ struct IkeSa {
   std::vector<std::unique_ptr<ChildSa>> children;
 
   wire::Identification peer_id;
+  TimePoint created{};
   TimePoint established{};
   TimePoint rekey_at = kNever;
   TimePoint remove_at = kNever;  // when a replaced or deleted one goes, whatever the peer does

@@ -1,0 +1,97 @@
+#include "ike/exchange/established.h"
+
+#include "ike/auth/identity_match.h"
+#include "ike/exchange/tasks.h"
+
+namespace espalier::ike::exchange {
+namespace {
+
+// Of two IKE SAs that crossed, the one whose Ni is lower goes; its initiator deletes it (docs/adr).
+void resolve_duplicates(Core& core, IkeSa& sa) {
+  const Duration young = core.settings.give_up * 2;
+  for (IkeSa* other : core.of_connection(sa.connection_id)) {
+    if (other->id == sa.id || other->initiator == sa.initiator) continue;
+    const bool crossing = (other->handshake && other->initiator) ||
+                          (other->alive() && core.now - other->established < young);
+    if (!crossing) continue;
+    const Bytes& theirs = other->handshake ? other->handshake->ni : other->first_nonce;
+    IkeSa& loser = sa.first_nonce < theirs ? sa : *other;
+    if (!loser.initiator) continue;
+    Task task;
+    task.kind = Task::Kind::kDeleteIkeSa;
+    task.reason = Reason::kNone;
+    task.not_before = core.now + std::chrono::seconds(1);
+    task.only_if_duplicate = true;
+    loser.tasks.push_back(std::move(task));
+  }
+}
+
+}  // namespace
+
+bool carries_already(Core& core, const IkeSa& sa, std::size_t child_index) {
+  const auto current = core.current.find({sa.connection_id, child_index});
+  if (current == core.current.end()) return false;
+  const ChildSa* child = core.find_child(current->second);
+  return child != nullptr && child->outbound_installed;
+}
+
+bool others_alive(Core& core, const IkeSa& sa) {
+  for (const IkeSa* other : core.of_connection(sa.connection_id)) {
+    if (other->id != sa.id && other->alive()) return true;
+  }
+  return false;
+}
+
+void established(Core& core, IkeSa& sa, bool initial_contact) {
+  const Connection& connection = *sa.connection;
+  std::unique_ptr<Handshake> handshake = std::move(sa.handshake);
+  sa.state = IkeSaState::kEstablished;
+  sa.established = core.now;
+  sa.last_heard = core.now;
+  sa.first_nonce = handshake->ni;
+  sa.ppk_used = handshake->ppk_index.has_value();
+  core.half_open_by_peer.erase(sa.half_open_key);
+  if (sa.counted_half_open) {
+    core.half_open.remove(sa.half_open_key.first.address);
+    sa.counted_half_open = false;
+  }
+  if (connection.lifetime > Duration::zero())
+    sa.rekey_at = core.now + core.spread(connection.lifetime, 10);
+  if (connection.liveness.delay > Duration::zero())
+    sa.liveness_at = core.now + connection.liveness.delay;
+  ++core.counters.ike_sas_established;
+  core.report(IkeSaUp{sa.id, sa.connection_id, sa.initiator, false});
+  if (initial_contact) {
+    for (IkeSa* other : core.of_connection(sa.connection_id)) {
+      // One that crossed this handshake was made after it began: the peer did not mean it.
+      if (other->id != sa.id && other->alive() && other->established < sa.created &&
+          auth::same_identity(other->peer_id, sa.peer_id)) {
+        end_ike_sa(core, *other, Reason::kPeerDeleted);
+      }
+    }
+  }
+  resolve_duplicates(core, sa);
+  if (sa.initiator) {
+    // The first IKE SA's own traffic is not protected by the PPK; its successor is (RFC 8784
+    // section 3).
+    if (connection.ppk == PpkMode::kInsist) {
+      Task rekey;
+      rekey.kind = Task::Kind::kRekeyIkeSa;
+      queue(core, sa, std::move(rekey));
+    }
+    for (const Initiate& wanted : handshake->waiting) queue_create_child(core, sa, wanted);
+  }
+}
+
+void finish_initiator(Core& core, IkeSa& sa) {
+  established(core, sa, false);
+  if (sa.children.empty() && sa.tasks.empty()) {
+    Task task;
+    task.kind = Task::Kind::kDeleteIkeSa;
+    task.reason = Reason::kLocalRequest;
+    queue(core, sa, std::move(task));
+  }
+  run_tasks(core, sa);
+}
+
+}  // namespace espalier::ike::exchange

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# libreswan as initiator, tunnel mode between pod networks, RSA certificates.
+# lab: --timeout 120
+source "$ESPALIER_ROOT/tests/e2e/lib.sh"
+source "$ESPALIER_ROOT/lab/espalier.sh"
+source "$ESPALIER_ROOT/tests/e2e/interop/tunnel.sh"
+
+lab_nodes 2
+lab_pods 1
+lab_routes
+pki_ca root
+pki_node node1 root --key rsa
+pki_node node2 root --key rsa
+our_tunnel --pods --establish Passive
+# libreswan has one selector pair per connection.
+sed -i 's/, "fd00:[^"]*"//' "$(espalier_dir 1)/manifests/extra.yaml"
+espalier_start 1
+wait_for 10 test -s "$(espalier_dir 1)/log"
+their_libreswan --pods --key rsa
+capture_start /tmp/wire.pcap
+check "libreswan brings it up" peer_up node2 lab
+settle "pods" pod1-1 pod2-1 "$(pod_ip 2 1)"
+stream_check "the peer's rekey of the Child" pod1-1 pod2-1 "$(pod_ip 2 1)" peer node2 ipsec whack --rekey-child --name lab
+settle "after the peer's rekey" pod1-1 pod2-1 "$(pod_ip 2 1)"
+stream_check "the peer's rekey of the IKE SA" pod1-1 pod2-1 "$(pod_ip 2 1)" peer node2 ipsec whack --rekey-ike --name lab
+settle "after the peer's rekey of the IKE SA" pod1-1 pod2-1 "$(pod_ip 2 1)"
+capture_stop /tmp/wire.pcap
+check "the wire held ESP and IKE only" capture_assert_only_esp_ike /tmp/wire.pcap
