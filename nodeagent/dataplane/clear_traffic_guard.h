@@ -8,7 +8,8 @@
 // Assumption: one thread calls at a time.
 // Caveats: a packet whose addresses were translated is looked at under both addresses, and may be
 // counted (kCount) twice. Somebody who flushes the whole packet filter takes the guard away:
-// counts() then says kNotFound, and set_rules() brings it back.
+// counts() then says kNotFound, and set_rules() brings it back. What is counted in the instant in
+// which rules of another shape take over may be missed.
 #pragma once
 
 #include <compare>

@@ -36,7 +36,9 @@ TEST(Selector, MatchesByPrefixProtocolAndPort) {
   EXPECT_FALSE(rule.matches({prefix("10.0.0.7/32"), prefix("10.0.1.9/32"), 6, 4711, 500}));
   EXPECT_FALSE(rule.matches({prefix("10.0.2.7/32"), prefix("10.0.1.9/32"), 17, 4711, 500}));
   EXPECT_FALSE(rule.matches({prefix("2001:db8::/128"), prefix("2001:db8::1/128"), 17, 1, 500}));
-  EXPECT_EQ(rule.reversed().reversed(), rule);
+  EXPECT_EQ(rule.reversed(), (Selector{prefix("10.0.1.0/24"), prefix("10.0.0.0/24"), 17, 500, 0}));
+  const Selector echo{prefix("10.0.0.0/24"), prefix("10.0.1.0/24"), 1, 8, 0};
+  EXPECT_EQ(echo.reversed(), (Selector{echo.destination, echo.source, 1, 8, 0}));
   EXPECT_EQ(rule.to_string(), "10.0.0.0/24 -> 10.0.1.0/24 proto 17 ports 0 -> 500");
 }
 

@@ -28,6 +28,11 @@ bool Selector::matches(const Selector& packet) const {
 }
 
 Selector Selector::reversed() const {
+  constexpr std::uint8_t kIcmp = 1;
+  constexpr std::uint8_t kIcmpV6 = 58;
+  if (protocol == kIcmp || protocol == kIcmpV6) {
+    return {destination, source, protocol, source_port, destination_port};
+  }
   return {destination, source, protocol, destination_port, source_port};
 }
 

@@ -34,6 +34,7 @@ struct Selector {
   [[nodiscard]] IpFamily family() const { return destination.family(); }
   // Whether a packet of exactly these addresses, protocol and ports matches.
   [[nodiscard]] bool matches(const Selector& packet) const;
+  // The way back; of ICMP the same type and code.
   [[nodiscard]] Selector reversed() const;
   [[nodiscard]] std::string to_string()
       const;  // "10.0.0.0/24 -> 10.0.1.0/24 proto 17 ports 0 -> 500"

@@ -196,15 +196,15 @@ IpAddress TwoNodes::pod_address(IpFamily family, int node) {
 }
 
 bool TwoNodes::arrives(const FileDescriptor& from, const FileDescriptor& to,
-                       const Endpoint& destination, int milliseconds) {
+                       const Endpoint& destination, int milliseconds, std::size_t size) {
   const auto remote = socket_address(destination);
-  const std::string sent = "espalier";
+  const std::string sent(size, 'e');
   if (sendto(from.get(), sent.data(), sent.size(), 0,
              reinterpret_cast<const sockaddr*>(&remote.storage), remote.length) < 0) {
     return false;
   }
   if (!readable(to.get(), milliseconds)) return false;
-  std::array<char, 64> received{};
+  std::array<char, 8192> received{};
   const auto length = recv(to.get(), received.data(), received.size(), MSG_DONTWAIT);
   return length >= 0 && std::string(received.data(), static_cast<std::size_t>(length)) == sent;
 }

@@ -106,7 +106,8 @@ class TwoNodes {
 
   // Sends from one socket to where the other is bound, and whether it arrived there, in time.
   [[nodiscard]] static bool arrives(const FileDescriptor& from, const FileDescriptor& to,
-                                    const Endpoint& destination, int milliseconds = 2000);
+                                    const Endpoint& destination, int milliseconds = 2000,
+                                    std::size_t size = 8);
 
  private:
   std::unique_ptr<Wire> wire_;
