@@ -29,8 +29,9 @@ struct FolderReading {
 };
 
 // `now`, with the content that `before` had in place of what is bad now: a bad file keeps its last
-// good objects (its problems stay), an unreadable folder keeps all of them. A file that is gone is
-// gone.
+// good objects (its problems stay), an unreadable folder keeps all of them. So does a file whose
+// objects clash with another file's; where there is nothing to go back to, the later of the two
+// objects is left out. A file that is gone is gone. The result's objects do not clash.
 [[nodiscard]] FolderReading keep_last_good(FolderReading now, const FolderReading& before);
 
 }  // namespace espalier::crds

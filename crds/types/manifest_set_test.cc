@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "crds/types/folder_reading.h"
+
 namespace espalier::crds {
 namespace {
 
@@ -81,6 +83,50 @@ TEST(FindValue, SaysWhatIsMissingWithoutTellingValues) {
   EXPECT_EQ(set.find_value("edge", "none", "psk").error().to_string(),
             "Secret edge/none: there is no such Secret");
   EXPECT_FALSE(set.find_value("espalier-system", "db", "psk"));
+}
+
+FileReading file(const char* path, std::vector<NodeEndpoint> endpoints) {
+  FileReading made;
+  made.path = path;
+  int line = 0;
+  for (NodeEndpoint& one : endpoints) {
+    one.meta.origin = {path, {++line, 1}};
+    made.objects.add(Object(std::move(one)));
+  }
+  return made;
+}
+
+std::vector<std::string> names(const FolderReading& reading) {
+  std::vector<std::string> all;
+  for (const auto& one : reading.all().endpoints) all.push_back(one->meta.name);
+  return all;
+}
+
+TEST(KeepLastGood, AClashTakesTheLaterFileBack) {
+  const NodeEndpoint a = endpoint("a", "10.0.0.1", "10.1.0.0/24", 0);
+  const NodeEndpoint b = endpoint("b", "10.0.0.2", "10.2.0.0/24", 0);
+  const NodeEndpoint clash = endpoint("c", "10.0.0.1", "10.3.0.0/24", 0);
+  FolderReading before;
+  before.files = {file("1.yaml", {a}), file("2.yaml", {b})};
+  FolderReading now;
+  now.files = {file("1.yaml", {a}), file("2.yaml", {clash, b})};
+  const FolderReading kept = keep_last_good(now, before);
+  EXPECT_THAT(names(kept), ElementsAre("a", "b"));
+  ASSERT_EQ(kept.files[1].problems.size(), 1U);
+  EXPECT_THAT(kept.files[1].problems[0].detail,
+              HasSubstr("10.0.0.1 also belongs to NodeEndpoint a"));
+  EXPECT_EQ(kept.all_problems().size(), 1U);
+}
+
+TEST(KeepLastGood, AtTheFirstReadingOnlyTheClashingObjectIsLeftOut) {
+  const NodeEndpoint a = endpoint("a", "10.0.0.1", "10.1.0.0/24", 0);
+  FolderReading now;
+  now.files = {file("1.yaml", {a}),
+               file("2.yaml", {a, endpoint("b", "10.0.0.2", "10.2.0.0/24", 0)})};
+  const FolderReading kept = keep_last_good(now, {});
+  EXPECT_THAT(names(kept), ElementsAre("a", "b"));
+  EXPECT_EQ(kept.all_problems().size(), 1U);
+  EXPECT_TRUE(kept.files[0].good());
 }
 
 }  // namespace
