@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/source_dir.h"
+
 namespace espalier::operator_cli {
 namespace {
 
@@ -48,7 +50,7 @@ class Commands : public testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   void copy(const char* name, const std::string& from, const std::string& to) const {
-    std::ifstream stream(std::string(ESPALIER_SOURCE_DIR "/crds/testdata/examples/") + name);
+    std::ifstream stream(espalier::source_dir() + "/crds/testdata/examples/" + name);
     std::string text((std::istreambuf_iterator<char>(stream)), {});
     ASSERT_FALSE(text.empty());
     for (std::size_t at = from.empty() ? std::string::npos : text.find(from);

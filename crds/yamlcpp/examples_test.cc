@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "crds/yamlcpp/manifest_folder.h"
+#include "tests/source_dir.h"
 
 namespace espalier::crds {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const std::string kExamples = ESPALIER_SOURCE_DIR "/crds/testdata/examples/";
+const std::string kExamples = source_dir() + "/crds/testdata/examples/";
 
 std::string read(const std::string& name) {
   std::ifstream stream(kExamples + name);

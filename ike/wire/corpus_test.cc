@@ -13,6 +13,7 @@
 #include "ike/wire/fragment.h"
 #include "ike/wire/samples.h"
 #include "ike/wire/writer.h"
+#include "tests/source_dir.h"
 
 namespace espalier::ike::wire {
 namespace {
@@ -132,7 +133,7 @@ TEST(Corpus, SeedsAreWhatTheEncoderWrites) {
   add_identities(corpus);
   add_reassemblies(corpus);
   const bool write = std::getenv("ESPALIER_WRITE_CORPUS") != nullptr;
-  const fs::path root = fs::path(ESPALIER_SOURCE_DIR) / "ike/wire/corpus";
+  const fs::path root = fs::path(espalier::source_dir()) / "ike/wire/corpus";
   for (const auto& [name, bytes] : corpus) {
     const fs::path path = root / name;
     if (write) {

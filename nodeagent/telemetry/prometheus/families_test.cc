@@ -8,6 +8,7 @@
 #include <prometheus/text_serializer.h>
 
 #include "nodeagent/telemetry/sample.h"
+#include "tests/source_dir.h"
 
 namespace espalier::telemetry {
 namespace {
@@ -31,7 +32,7 @@ std::string text_of(Families& families, const Snapshot& snapshot) {
 TEST(Metrics, TheWholeTextPerPeer) {
   Families families(PeerSeries::kOn);
   std::istringstream made(text_of(families, sample_snapshot()));
-  std::ifstream wanted(std::string(ESPALIER_SOURCE_DIR) +
+  std::ifstream wanted(espalier::source_dir() +
                        "/nodeagent/telemetry/prometheus/per_peer.golden.txt");
   std::string made_line;
   std::string wanted_line;

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
+#include "tests/source_dir.h"
 
 namespace espalier::ike::crypto::nss {
 
@@ -37,7 +38,7 @@ class Vector {
 };
 
 inline std::string test_file(const std::string& name) {
-  return std::string(ESPALIER_SOURCE_DIR) + "/ike/crypto/nss/" + name;
+  return espalier::source_dir() + "/ike/crypto/nss/" + name;
 }
 
 inline std::string read_test_file(const std::string& name) {
