@@ -5,6 +5,7 @@
 
 #include "nodeagent/dataplane/nft/guard_layout.h"
 #include "nodeagent/dataplane/nft/guard_ruleset.h"
+#include "tests/source_dir.h"
 
 namespace espalier::dataplane::nft {
 namespace {
@@ -35,7 +36,7 @@ ClearTrafficRules mesh() {
 }
 
 std::string golden(const std::string& name) {
-  std::ifstream file(std::string(ESPALIER_SOURCE_DIR) + "/nodeagent/dataplane/nft/golden/" + name);
+  std::ifstream file(source_dir() + "/nodeagent/dataplane/nft/golden/" + name);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
