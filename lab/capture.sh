@@ -16,7 +16,7 @@ capture_start() {
   rm -f "$1"
   spawn wire "$1.counts" lab-capture br0 "$1"
   _capture_pid[$1]=$SPAWNED
-  wait_for 10 test -e "$1"
+  wait_for 30 test -e "$1"
 }
 
 capture_stop() {
@@ -58,7 +58,7 @@ stream_start() {
   rm -f "$base".*
   spawn "$to" "$base.received" lab-stream receive "$port" "$base.ready"
   _receiver_pid[$port]=$SPAWNED
-  wait_for 10 test -e "$base.ready"
+  wait_for 30 test -e "$base.ready"
   spawn "$from" "$base.sent" lab-stream send "$address" "$port" "$rate"
   _sender_pid[$port]=$SPAWNED
 }

@@ -119,13 +119,13 @@ peer_start() {
     strongswan)
       spawn "$namespace" "$root/tmp/daemon.out" chroot "$root" /usr/sbin/charon-systemd
       _peer_pid[$namespace]=$SPAWNED
-      wait_for 20 test -S "$root/run/charon.vici" || _peer_failed "$root" || return 1
+      wait_for 60 test -S "$root/run/charon.vici" || _peer_failed "$root" || return 1
       peer "$namespace" swanctl --load-all >"$root/tmp/load.out" 2>&1 || _peer_failed "$root"
       ;;
     libreswan)
       spawn "$namespace" "$root/tmp/daemon.out" chroot "$root" /usr/libexec/ipsec/pluto --nofork --config /etc/ipsec.conf
       _peer_pid[$namespace]=$SPAWNED
-      wait_for 20 peer "$namespace" ipsec briefstatus || _peer_failed "$root" || return 1
+      wait_for 60 peer "$namespace" ipsec briefstatus || _peer_failed "$root" || return 1
       peer "$namespace" /usr/libexec/ipsec/addconn --config /etc/ipsec.conf --autoall >"$root/tmp/load.out" 2>&1 || _peer_failed "$root"
       ;;
     *) echo "no peer was set up in $namespace" >&2; return 1 ;;
@@ -136,8 +136,8 @@ peer_start() {
 peer_up() {
   local out=/run/peers/$1/up.out
   case "${_peer_kind[$1]}" in
-    strongswan) peer "$1" timeout 20 swanctl --initiate --child "$2" >"$out" 2>&1 ;;
-    libreswan) peer "$1" timeout 20 ipsec up "$2" >"$out" 2>&1 && grep -qE 'established (Child|IPsec) SA' "$out" ;;
+    strongswan) peer "$1" timeout 60 swanctl --initiate --child "$2" >"$out" 2>&1 ;;
+    libreswan) peer "$1" timeout 60 ipsec up "$2" >"$out" 2>&1 && grep -qE 'established (Child|IPsec) SA' "$out" ;;
   esac || { cat "$out" >&2; return 1; }
 }
 

@@ -18,7 +18,7 @@ monitor=$SPAWNED
 pause 0.3
 check "an optional transport template is taken outbound" policy node1 out "$a" "$b" "${transport[@]}" level use
 check "it passes clear traffic while there is no SA" ping_from node1 "$b"
-check "and raises an acquire" wait_for 3 grep -q "$b" /tmp/acquires
+check "and raises an acquire" wait_for 20 grep -q "$b" /tmp/acquires
 ip -n node1 xfrm state flush
 keyed_pair 1 2
 policy node2 in "$a" "$b" "${transport[@]}" level use
@@ -39,9 +39,9 @@ kill "$monitor"
 spawn node1 /tmp/acquires ip xfrm monitor acquire
 monitor=$SPAWNED
 pause 0.3
-at node1 ping -c 1 -W 8 -q "$b" >/tmp/ping.out &
+at node1 ping -c 1 -W 20 -q "$b" >/tmp/ping.out &
 ping=$!
-check "the held packet raised its acquire" wait_for 3 grep -q "$b" /tmp/acquires
+check "the held packet raised its acquire" wait_for 20 grep -q "$b" /tmp/acquires
 # The receiver's first: the packet leaves the moment its own kernel has the SA.
 for ns in node2 node1; do keyed_sa $ns "$a" "$b" 0x1204; done
 check "and is delivered when the SA comes" wait "$ping"

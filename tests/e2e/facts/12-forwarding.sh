@@ -21,7 +21,7 @@ capture_stop /tmp/wire.pcap
 equal "its request goes by ESP" "1 0" "$(capture_count /tmp/wire.pcap "ip proto 50 and src $a") $(capture_count /tmp/wire.pcap "icmp[0] == 8")"
 lab_masquerade node1
 capture_start /tmp/wire.pcap
-ping_from pod1-1 "$b" >/dev/null || true
+ping_briefly pod1-1 "$b" >/dev/null || true
 capture_stop /tmp/wire.pcap
 equal "with masquerade it leaves in clear, past the policy" 1 "$(capture_count /tmp/wire.pcap "icmp[0] == 8 and src $a")"
 clean node1 node2
@@ -37,7 +37,7 @@ capture_stop /tmp/wire.pcap
 equal "the request was masqueraded and went by ESP" 1 "$(capture_count /tmp/wire.pcap "ip proto 50 and src $a")"
 equal "the answer was clear" 1 "$(capture_count /tmp/wire.pcap "icmp[0] == 0 and src $b and dst $a")"
 policy node1 fwd "$b" "$a" "${transport[@]}"
-refuse "a FWD policy between the node addresses stops it: XFRM sees the tuple before NAT" ping_from pod1-1 "$b"
+refuse "a FWD policy between the node addresses stops it: XFRM sees the tuple before NAT" ping_briefly pod1-1 "$b"
 policy node2 out "$b" "$a" "${transport[@]}"
 check "and lets an answer by ESP through" ping_from pod1-1 "$b"
 clean node1 node2
@@ -58,7 +58,7 @@ check "PodToPod with FWD from remote to local flows" ping_from pod1-1 "$(pod_ip 
 capture_stop /tmp/wire.pcap
 check "by ESP alone" capture_assert_only_esp_ike /tmp/wire.pcap
 policy node1 fwd 10.244.0.0/16 10.244.0.0/16 priority 1 action block
-counts node1 XfrmInPolBlock ping_from pod1-1 "$(pod_ip 2 1)"
+counts node1 XfrmInPolBlock ping_briefly pod1-1 "$(pod_ip 2 1)"
 check "a FWD block on the whole pod network kills egress before it is encrypted" [ "$COUNTED" -ge 1 ]
 ip -n node1 xfrm policy delete dir fwd src 10.244.0.0/16 dst 10.244.0.0/16
 check "without it traffic flows again" ping_from pod1-1 "$(pod_ip 2 1)"
@@ -82,7 +82,7 @@ tunnel 1 2
 policy node1 out "$(pod_net 1 6)" "$(pod_net 2 6)" "${tunnel[@]}"
 for dir in in fwd; do policy node2 $dir "$(pod_net 1 6)" "$(pod_net 2 6)" "${tunnel[@]}"; done
 for ns in node1 node2; do keyed_sa $ns "$a" "$b" 0x1204 mode tunnel; done
-refuse "a tunnel SA of IPv4 does not carry IPv6" ping_from pod1-1 "$(pod_ip 2 1 6)"
+refuse "a tunnel SA of IPv4 does not carry IPv6" ping_briefly pod1-1 "$(pod_ip 2 1 6)"
 ip -n node1 xfrm state flush && ip -n node2 xfrm state flush
 for ns in node1 node2; do keyed_sa $ns "$a" "$b" 0x1204 mode tunnel flag af-unspec; done
 check "with the flag af-unspec it does" ping_from pod1-1 "$(pod_ip 2 1 6)"

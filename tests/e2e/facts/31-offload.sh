@@ -15,7 +15,7 @@ refuse "and runs in software: read back, the SA has no offload" grep -q 'offload
 refuse "packet offload on such a device is refused" keyed_sa node1 "$a" "$b" 0x2 offload packet dev eth0 dir out
 
 echo "7 1" >/sys/bus/netdevsim/new_device
-wait_for 5 test -d /sys/bus/netdevsim/devices/netdevsim7/net
+wait_for 20 test -d /sys/bus/netdevsim/devices/netdevsim7/net
 sim=$(basename "$(echo /sys/bus/netdevsim/devices/netdevsim7/net/*)")
 ip link set "$sim" up
 ip addr add 10.9.0.1/24 dev "$sim"

@@ -5,7 +5,7 @@
 #   keyed_pair6 N M [ARG…]               the same between their IPv6 addresses; SPI 0xNM06
 #   policy NS DIR SRC DST [ARG…]         adds a policy; ARG as `ip xfrm policy add` takes them
 #   "${transport[@]}"                    a required transport template; `tunnel N M` sets "${tunnel[@]}" likewise
-#   ping_from NS ADDRESS                 one echo, answered within a second?
+#   ping_from NS ADDRESS                 one echo, answered? ping_briefly: the same where no answer is expected
 #   counts NS ROW COMMAND…               by how much the command raised a row of xfrm_stat, in COUNTED
 #   clean NS…                            no SA and no policy left there
 # shellcheck shell=bash disable=SC2034
@@ -42,7 +42,8 @@ clean() {
   for ns in "$@"; do ip -n "$ns" xfrm state flush && ip -n "$ns" xfrm policy flush; done
 }
 
-ping_from() { at "$1" ping -c 1 -W 1 -q "${@:3}" "$2"; }
+ping_from() { at "$1" ping -c 1 -W 10 -q "${@:3}" "$2"; }
+ping_briefly() { at "$1" ping -c 1 -W 1 -q "${@:3}" "$2"; }
 
 counts() {
   local before

@@ -2,7 +2,7 @@
 # Topologies, captures, streams and certificates of the lab: they carry, count and refuse what they should.
 source "$ESPALIER_ROOT/tests/e2e/lib.sh"
 
-reach() { at "$1" ping -c 1 -W 2 -q "$2"; }
+reach() { at "$1" ping -c 1 -W 5 -q "$2"; }
 
 lab_nodes 3
 lab_pods 2
@@ -43,15 +43,15 @@ at node1 nft flush ruleset
 
 # --- A node behind NAT.
 lab_behind_nat node1
-spawn node2 /tmp/seen timeout 5 tcpdump -ni eth0 -c 1 udp port 500
-wait_for 5 grep -q listening /tmp/seen
+spawn node2 /tmp/seen timeout 30 tcpdump -ni eth0 -c 1 udp port 500
+wait_for 20 grep -q listening /tmp/seen
 capture_start /tmp/wire.pcap
 at node1 bash -c "exec 3<>/dev/udp/$(node_ip 2)/500; echo x >&3"
 pause 0.3
 capture_stop /tmp/wire.pcap
 equal "its packets come from the router, from another port" 1 "$(capture_count /tmp/wire.pcap 'udp dst port 500 and src 10.10.0.101 and src portrange 20000-29999')"
 check "and answers find it" reach node1 "$(node_ip 2)"
-refuse "nobody reaches it unasked" reach node2 192.168.1.2
+refuse "nobody reaches it unasked" at node2 ping -c 1 -W 1 -q 192.168.1.2
 
 # --- Certificates.
 pki_ca root
