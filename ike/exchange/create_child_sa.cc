@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ike/exchange/child.h"
+#include "ike/exchange/established.h"
 #include "ike/exchange/tasks.h"
 #include "ike/exchange/window.h"
 #include "ike/wire/notify_data.h"
@@ -313,7 +314,8 @@ void refuse_peer_exchange(Core& core, IkeSa& sa, wire::NotifyType type, Reason r
 
 void peer_install(Core& core, IkeSa& sa) {
   PeerExchange& peer = *sa.peer;
-  auto ticket = install_inbound(core, sa, peer.child, false, peer.child.replaces != 0);
+  const bool held = peer.child.replaces != 0 || carries_already(core, sa, peer.child.child_index);
+  auto ticket = install_inbound(core, sa, peer.child, false, held);
   if (!ticket) {
     return refuse_peer_exchange(core, sa, wire::NotifyType::kTemporaryFailure,
                                 Reason::kCryptoFailed, ticket.error().to_string());
@@ -371,6 +373,10 @@ void on_peer_child_installed(Core& core, IkeSa& sa, const Status& status) {
   child_up(core, sa, *child);
   ChildSa* old = peer->child.replaces != 0 ? sa.find_child(peer->child.replaces) : nullptr;
   const bool old_stands = old != nullptr && old->state == ChildSa::State::kInstalled;
+  if (!old_stands && carries_already(core, sa, child->info.child_index)) {
+    child->release_at = core.now + kTakeOver;
+    return;
+  }
   if (!old_stands) {
     install_outbound(core, sa, *child, true);
     return;

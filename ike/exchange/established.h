@@ -5,6 +5,10 @@
 
 namespace espalier::ike::exchange {
 
+// How long a new Child that a peer began waits for a sign of that peer before it takes over from
+// another one.
+inline constexpr Duration kTakeOver = std::chrono::seconds(3);
+
 // Another Child of the same kind carries our outbound traffic already.
 [[nodiscard]] bool carries_already(Core& core, const IkeSa& sa, std::size_t child_index);
 [[nodiscard]] bool others_alive(Core& core, const IkeSa& sa);

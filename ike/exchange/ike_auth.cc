@@ -14,8 +14,6 @@
 namespace espalier::ike::exchange {
 namespace {
 
-// How long a new Child waits for a sign of its peer before it takes over.
-constexpr Duration kTakeOver = std::chrono::seconds(3);
 
 Bytes id_body(const wire::Identification& id) {
   wire::Idi payload;

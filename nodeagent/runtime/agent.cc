@@ -11,7 +11,7 @@
 #include "crds/yamlcpp/manifest_folder.h"
 #include "ike/crypto/nss/nss_provider.h"
 #include "ike/engine.h"
-#include "nodeagent/dataplane/clear_traffic_guard.h"
+#include "nodeagent/dataplane/nft/nft_guard.h"
 #include "nodeagent/dataplane/xfrm/xfrm_events.h"
 #include "nodeagent/dataplane/xfrm/xfrm_ipsec.h"
 #include "nodeagent/dataplane/xfrm/xfrm_stat.h"
@@ -136,6 +136,7 @@ Status Agent::Parts::open_world() {
   auto events = dataplane::xfrm::XfrmEvents::open(kernel->port());
   if (!events) return forward(events);
   kernel_events = std::make_unique<dataplane::xfrm::XfrmEvents>(std::move(*events));
+  guard = std::make_unique<dataplane::nft::NftGuard>();
   auto file = StateFile::open(options.state, "journal");
   if (!file) return forward(file);
   journal = std::make_unique<StateFile>(std::move(*file));
