@@ -40,7 +40,7 @@ _mesh_up() {
   done
 }
 
-mesh_pairs_up() { check "all pairs stand" wait_for 30 _mesh_up "$1"; }
+mesh_pairs_up() { check "all pairs stand" wait_for 90 _mesh_up "$1"; }
 
 mesh_start() {
   local n
