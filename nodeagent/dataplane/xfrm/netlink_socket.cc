@@ -99,10 +99,13 @@ Result<NetlinkSocket::Received> NetlinkSocket::receive(
     headers.at(slot).msg_hdr.msg_iov = &pieces.at(slot);
     headers.at(slot).msg_hdr.msg_iovlen = 1;
   }
-  const int count = recvmmsg(fd(), headers.data(), kSlots, MSG_DONTWAIT, nullptr);
+  int count = 0;
+  do {
+    count = recvmmsg(fd(), headers.data(), kSlots, MSG_DONTWAIT, nullptr);
+  } while (count < 0 && errno == EINTR);
   Received received;
   if (count < 0) {
-    if (errno == EAGAIN || errno == EINTR) return received;
+    if (errno == EAGAIN) return received;
     if (errno != ENOBUFS) return fail(Code::kKernel, "netlink XFRM", errno_text(errno));
     received.overrun = true;
     return received;
@@ -120,10 +123,13 @@ Result<NetlinkSocket::Received> NetlinkSocket::receive(
 Result<NetlinkSocket::Received> NetlinkSocket::receive_large(
     const std::function<void(const RawMessage&)>& each) {
   const auto room = buffer_.writable();
-  const auto length = recv(fd(), room.data(), room.size(), MSG_DONTWAIT);
+  ssize_t length = 0;
+  do {
+    length = recv(fd(), room.data(), room.size(), MSG_DONTWAIT);
+  } while (length < 0 && errno == EINTR);
   Received received;
   if (length < 0) {
-    if (errno == EAGAIN || errno == EINTR) return received;
+    if (errno == EAGAIN) return received;
     if (errno != ENOBUFS) return fail(Code::kKernel, "netlink XFRM", errno_text(errno));
     received.overrun = true;
     return received;
