@@ -1,6 +1,5 @@
 #include "operator/plan/notes.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,8 +9,8 @@ namespace espalier::plan {
 void NoteBook::add(NoteKind kind, const Owner& about, std::string text, const std::string& peer) {
   std::vector<std::string>& peers =
       peers_[Key(kind, about.kind, about.ns, about.name, std::move(text))];
-  if (!peer.empty() && std::find(peers.rbegin(), peers.rend(), peer) == peers.rend())
-    peers.push_back(peer);
+  // Peers come one after the other, so the same one again is the last one.
+  if (!peer.empty() && (peers.empty() || peers.back() != peer)) peers.push_back(peer);
 }
 
 std::vector<PlanNote> NoteBook::notes() const {
