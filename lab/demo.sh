@@ -64,9 +64,9 @@ ectl 1 trafficstatus | sed 's/^/  /'
 
 say "Metrics of node1: the kernel's own error counters, and traffic by peer"
 at node1 curl -sf http://127.0.0.1:9464/metrics >/run/metrics || bad=1
-grep -E '^espalier_[a-z_]*xfrm_stat[a-z_]*\{' /run/metrics | head -n 4 | sed 's/^/  /' || true
-grep -cE '^espalier_[a-z_]*xfrm_stat[a-z_]*\{' /run/metrics | sed 's/^/  rows of \/proc\/net\/xfrm_stat: /' || true
-grep -E '^espalier_.*bytes.*peer="node2"' /run/metrics | head -n 4 | sed 's/^/  /' || true
+grep -E '^ipsec_xfrm_errors_total\{' /run/metrics | head -n 4 | sed 's/^/  /' || true
+grep -cE '^ipsec_xfrm_errors_total\{' /run/metrics | sed 's/^/  rows of \/proc\/net\/xfrm_stat: /' || true
+grep -E '^ipsec_[a-z_]*bytes_total.*peer="node2"' /run/metrics | head -n 4 | sed 's/^/  /' || true
 
 say "node4 comes with a certificate of the wrong CA: who refuses, why, and what to do"
 # The others learn of node4 by a changed file in their folders; what stands between them is not touched.

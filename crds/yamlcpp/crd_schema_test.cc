@@ -8,12 +8,13 @@
 
 #include "crds/types/decode.h"
 #include "crds/yamlcpp/yaml_documents.h"
+#include "tests/source_dir.h"
 
 namespace espalier::crds {
 namespace {
 
 Json read_crd(const std::string& plural) {
-  const std::string path = ESPALIER_SOURCE_DIR "/crds/espalier.io_" + plural + ".yaml";
+  const std::string path = source_dir() + "/crds/espalier.io_" + plural + ".yaml";
   std::ifstream stream(path);
   const std::string text((std::istreambuf_iterator<char>(stream)), {});
   Documents read = read_documents(text, path);
