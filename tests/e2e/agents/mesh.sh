@@ -35,7 +35,9 @@ _mesh_up() {
   for ((a = 1; a <= $1; a++)); do
     for ((b = a + 1; b <= $1; b++)); do
       [ -n "$(xfrm_spis "node$a" out "$(node_ip "$b")")" ] && [ -n "$(xfrm_spis "node$a" out "$(node_ip "$b" 6)")" ] &&
-        [ "$(xfrm_spis "node$a" out "$(node_ip "$b")" | wc -l)" -ge 2 ] && assert_sa_pair "node$a" "node$b" || return 1
+        [ "$(xfrm_spis "node$a" out "$(node_ip "$b")" | wc -l)" -ge 2 ] || return 1
+      # The helper looks at all SAs of both nodes, so it can tell only where there are no others.
+      [ "$1" -gt 2 ] || assert_sa_pair "node$a" "node$b" || return 1
     done
   done
 }

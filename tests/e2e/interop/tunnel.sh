@@ -15,7 +15,7 @@
 LAB_PPK=0x0102030405060708090a0b0c0d0e0f100102030405060708090a0b0c0d0e0f10
 
 _tunnel_options() {
-  _mode=Transport _family=4 _establish=Eager _pods='' _ppk='' _ike=aes256gcm16-prfsha384-ecp256 _esp=aes256gcm16 _life=1h _key=ec
+  _mode=Transport _family=4 _establish=Eager _pods='' _ppk='' _ike_keywords=aes256gcm16-prfsha384-ecp256 _esp_keywords=aes256gcm16 _life=1h _key=ec
   while [ $# -gt 0 ]; do
     case $1 in
       --mode) _mode=$2; shift 2 ;;
@@ -23,8 +23,8 @@ _tunnel_options() {
       --establish) _establish=$2; shift 2 ;;
       --pods) _pods=yes _mode=Tunnel; shift ;;
       --ppk) _ppk=yes; shift ;;
-      --ike) _ike=$2; shift 2 ;;
-      --esp) _esp=$2; shift 2 ;;
+      --ike) _ike_keywords=$2; shift 2 ;;
+      --esp) _esp_keywords=$2; shift 2 ;;
       --life) _life=$2s; shift 2 ;;
       --key) _key=$2; shift 2 ;;
       *) echo "tunnel: $1?" >&2; return 1 ;;
@@ -60,8 +60,8 @@ our_tunnel() {
 	    identity: node2.lab
 	    $remote_nets
 	    authentication: {type: X509, x509: {trustRef: {name: root}}}
-	  ike: {proposals: [$_ike]}
-	  esp: {proposals: [$_esp], pfs: true, lifetime: $_life}
+	  ike: {proposals: [$_ike_keywords]}
+	  esp: {proposals: [$_esp_keywords], pfs: true, lifetime: $_life}
 	  ${_ppk:+"ppk: {mode: Insist, keys: [{id: lab, secretRef: {name: ppk, key: lab}}]}"}
 	---
 	apiVersion: v1
@@ -101,7 +101,7 @@ their_strongswan() {
 	    version = 2
 	    local_addrs = $(node_ip 2 "$_family")
 	    remote_addrs = $(node_ip 1 "$_family")
-	    proposals = $_ike
+	    proposals = $_ike_keywords
 	    ${_ppk:+ppk_id = lab
 	    ppk_required = yes}
 	    local {
@@ -115,7 +115,7 @@ their_strongswan() {
 	    }
 	    children { lab {
 	      $ts
-	      esp_proposals = $_esp-ecp256-esn-noesn
+	      esp_proposals = $_esp_keywords-ecp256-esn-noesn
 	    } }
 	  }
 	}
