@@ -96,6 +96,9 @@ struct InstallOutbound {
   ChildSaInfo child;
   crypto::EspKeys keys;
   ChildSaId replaces = 0;  // whose outbound SA goes once this one stands; 0: none
+  // False: the peer asked for this Child and may not have its inbound SA yet. Where another SA
+  // still carries the traffic, it should, until the first packet comes in on the new one.
+  bool peer_ready = true;
 };
 
 // The peer's address or port moved (RFC 7296 section 2.23: NAT mapping).
@@ -228,8 +231,9 @@ using KernelEvent = std::variant<KernelSpi, KernelInstalled, KernelFirstUse, Ker
 
 struct SetConnection {
   ConnectionId id = 0;
-  Connection connection;  // replaces an older one under this id: live SAs go on, new exchanges use
-                          // the new one
+  // Replaces an older one under this id: live SAs go on, new exchanges use the new one. Children
+  // keep their places: one that goes is left where it was, and offered nothing.
+  Connection connection;
 };
 struct RemoveConnection {
   ConnectionId id = 0;  // its SAs are deleted, with the peer told

@@ -47,10 +47,11 @@ Result<Ticket> install_inbound(Core& core, IkeSa& sa, ChildNegotiation& negotiat
   return ticket;
 }
 
-Ticket install_outbound(Core& core, IkeSa& sa, ChildSa& child, bool detached) {
+Ticket install_outbound(Core& core, IkeSa& sa, ChildSa& child, bool detached, bool peer_ready) {
   InstallOutbound install;
   install.ticket = core.new_ticket(sa);
   install.child = child.info;
+  install.peer_ready = peer_ready;
   if (child.outbound_keys) install.keys = std::move(*child.outbound_keys);
   child.outbound_keys.reset();
   const auto current = core.current.find({child.info.connection, child.info.child_index});

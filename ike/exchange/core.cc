@@ -115,7 +115,13 @@ void Core::set_connection(ConnectionId id, Connection connection) {
   remove_connection(id);
   for (const IpAddress& remote : connection.remotes) by_remote.emplace(remote, id);
   if (connection.remotes.empty()) any_peer.insert(id);
-  connections.emplace(id, std::make_shared<const Connection>(std::move(connection)));
+  auto shared = std::make_shared<const Connection>(std::move(connection));
+  connections.emplace(id, shared);
+  // A handshake ends as it began; exchanges of IKE SAs that stand follow the new one.
+  for (IkeSa* sa : of_connection(id)) {
+    if (sa->handshake || !sa->connection) continue;
+    if (sa->connection->children.size() <= shared->children.size()) sa->connection = shared;
+  }
 }
 
 std::vector<ConnectionId> Core::candidates(const IpAddress& local, const IpAddress& remote) const {

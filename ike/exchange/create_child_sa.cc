@@ -242,6 +242,19 @@ void on_own_child_installed(Core& core, IkeSa& sa, const Status& status) {
 // ------------------------------------------------------------------------------------------------
 // the peer's
 
+namespace {
+
+// The peer made this IKE SA to replace another (or that one's successor), and our own rekey of that
+// one crossed: its Childs come over when our response is here.
+bool awaits_children(Core& core, const IkeSa& sa) {
+  for (const IkeSa* other : core.of_connection(sa.connection_id)) {
+    if (other->crossing && other->id != sa.id && heir_of(core, *other) == &sa) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 void on_create_child_request(Core& core, IkeSa& sa, std::uint32_t message_id,
                              const std::vector<wire::Payload>& request) {
   constexpr auto kExchange = wire::ExchangeType::kCreateChildSa;
@@ -265,7 +278,7 @@ void on_create_child_request(Core& core, IkeSa& sa, std::uint32_t message_id,
     // on the way.
     const bool making = sa.own && (sa.own->task.kind == Task::Kind::kCreateChild ||
                                    sa.own->task.kind == Task::Kind::kRekeyChild);
-    if (old == nullptr && making) {
+    if (old == nullptr && (making || awaits_children(core, sa))) {
       return respond_notify(core, sa, kExchange, message_id,
                             notify(wire::NotifyType::kTemporaryFailure));
     }
@@ -378,7 +391,7 @@ void on_peer_child_installed(Core& core, IkeSa& sa, const Status& status) {
     return;
   }
   if (!old_stands) {
-    install_outbound(core, sa, *child, true);
+    install_outbound(core, sa, *child, true, false);
     return;
   }
   if (sa.own && sa.own->task.kind == Task::Kind::kRekeyChild &&

@@ -7,15 +7,16 @@ namespace espalier::ike::exchange {
 namespace {
 
 // Of two IKE SAs that crossed, the one whose Ni is lower goes; its initiator deletes it (docs/adr).
+// Either may have been rekeyed meanwhile, by either end; one that is still being made is looked at
+// when it stands.
 void resolve_duplicates(Core& core, IkeSa& sa) {
-  const Duration young = core.settings.give_up * 2;
+  const Duration young = core.settings.give_up * 5;  // longer than a handshake can take
   for (IkeSa* other : core.of_connection(sa.connection_id)) {
-    if (other->id == sa.id || other->initiator == sa.initiator) continue;
-    const bool crossing = (other->handshake && other->initiator) ||
-                          (other->alive() && core.now - other->established < young);
-    if (!crossing) continue;
-    const Bytes& theirs = other->handshake ? other->handshake->ni : other->first_nonce;
-    IkeSa& loser = sa.first_nonce < theirs ? sa : *other;
+    if (other->id == sa.id || !other->alive() || core.now - other->established >= young ||
+        !auth::same_identity(other->peer_id, sa.peer_id)) {
+      continue;
+    }
+    IkeSa& loser = sa.first_nonce < other->first_nonce ? sa : *other;
     if (!loser.initiator) continue;
     Task task;
     task.kind = Task::Kind::kDeleteIkeSa;

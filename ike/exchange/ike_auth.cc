@@ -14,7 +14,6 @@
 namespace espalier::ike::exchange {
 namespace {
 
-
 Bytes id_body(const wire::Identification& id) {
   wire::Idi payload;
   payload.id = id;
@@ -518,7 +517,7 @@ void on_handshake_installed(Core& core, IkeSa& sa, const Status& status) {
       // heard of it.
       child->release_at = core.now + kTakeOver;
     } else {
-      install_outbound(core, sa, *child, true);
+      install_outbound(core, sa, *child, true, false);
     }
     return;
   }

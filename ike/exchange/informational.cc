@@ -1,6 +1,7 @@
 // INFORMATIONAL (RFC 7296 sections 1.4 and 2.4): Delete of Childs and of the IKE SA, liveness.
 #include <algorithm>
 
+#include "ike/auth/identity_match.h"
 #include "ike/exchange/child.h"
 #include "ike/exchange/tasks.h"
 #include "ike/exchange/window.h"
@@ -25,13 +26,47 @@ void linger(Core& core, IkeSa& sa) {
   sa.remove_at = core.now + core.settings.give_up;
 }
 
-void on_delete_ike_sa(Core& core, IkeSa& sa, Reason reason) {
-  if (sa.crossing && sa.crossing->peer_ike_sa != 0) {
-    // The peer went on with the IKE SA of its own rekey (section 2.25.2).
-    if (IkeSa* next = core.find(sa.crossing->peer_ike_sa)) {
-      move_children(core, sa, *next);
-      sa.replaced_by = next->id;
+// Another IKE SA that stands with the same peer.
+IkeSa* standing_beside(Core& core, const IkeSa& sa) {
+  for (IkeSa* other : core.of_connection(sa.connection_id)) {
+    if (other->id != sa.id && other->alive() && auth::same_identity(other->peer_id, sa.peer_id)) {
+      return other;
     }
+  }
+  return nullptr;
+}
+
+// The IKE SA goes and another stands beside it: Childs that have their like there leave the traffic
+// to it now, and what is under way to us is still taken for a moment.
+void yield_children(Core& core, IkeSa& sa, IkeSa& next) {
+  const auto has_like = [&](const std::unique_ptr<ChildSa>& child) {
+    return std::any_of(next.children.begin(), next.children.end(), [&](const auto& other) {
+      return other->info.child_index == child->info.child_index &&
+             other->state == ChildSa::State::kInstalled;
+    });
+  };
+  for (const auto& child : sa.children) {
+    if (has_like(child)) drain_child(core, sa, *child, Reason::kNone);
+  }
+  std::vector<std::unique_ptr<ChildSa>> stay;
+  std::vector<std::unique_ptr<ChildSa>> go;
+  for (auto& child : sa.children) {
+    (child->state == ChildSa::State::kDraining ? go : stay).push_back(std::move(child));
+  }
+  sa.children = std::move(go);
+  move_children(core, sa, next);
+  sa.children = std::move(stay);
+  core.schedule(next);
+}
+
+void on_delete_ike_sa(Core& core, IkeSa& sa, Reason reason) {
+  if (IkeSa* heir = heir_of(core, sa)) {
+    move_children(core, sa, *heir);
+    core.schedule(*heir);
+    sa.replaced_by = heir->id;
+  } else if (IkeSa* next = standing_beside(core, sa)) {
+    yield_children(core, sa, *next);
+    sa.replaced_by = next->id;
   }
   remove_all_children(core, sa, reason);
   core.report(IkeSaDown{sa.id, sa.connection_id, reason, sa.replaced_by != 0});
@@ -54,11 +89,9 @@ void begin_delete_child(Core& core, IkeSa& sa) {
 
 void begin_delete_ike_sa(Core& core, IkeSa& sa) {
   if (sa.own->task.only_if_duplicate) {
-    const auto all = core.of_connection(sa.connection_id);
-    const bool duplicate = std::any_of(all.begin(), all.end(), [&](const IkeSa* other) {
-      return other->id != sa.id && other->alive();
-    });
-    if (!duplicate) return finish_own(core, sa);
+    IkeSa* next = standing_beside(core, sa);
+    if (next == nullptr) return finish_own(core, sa);
+    yield_children(core, sa, *next);
   }
   sa.state = IkeSaState::kDeleting;
   sa.delete_reason = sa.own->task.reason;
@@ -77,6 +110,8 @@ void on_informational_response(Core& core, IkeSa& sa, const std::vector<wire::Pa
   }
   switch (sa.own->task.kind) {
     case Task::Kind::kDeleteIkeSa:
+      // A duplicate's Childs have gone over, or end with it: the peer thinks so too.
+      if (sa.own->task.only_if_duplicate) remove_all_children(core, sa, sa.own->task.reason);
       end_ike_sa(core, sa, sa.own->task.reason);
       return;
     case Task::Kind::kDeleteChild:

@@ -109,6 +109,20 @@ const Bytes& lower(const Bytes& a, const Bytes& b) {
 
 }  // namespace
 
+// Where the Childs of a replaced IKE SA belong: its successor, or that one's. The peer may have
+// gone on with the IKE SA of its own rekey (section 2.25.2), and rekeyed that again.
+IkeSa* heir_of(Core& core, const IkeSa& sa) {
+  const IkeSaId first =
+      sa.crossing && sa.crossing->peer_ike_sa != 0 ? sa.crossing->peer_ike_sa : sa.replaced_by;
+  IkeSa* next = core.find(first);
+  while (next != nullptr && next->replaced_by != 0) {
+    IkeSa* further = core.find(next->replaced_by);
+    if (further == nullptr) break;
+    next = further;
+  }
+  return next;
+}
+
 void begin_rekey_ike_sa(Core& core, IkeSa& sa) {
   OwnExchange& own = *sa.own;
   sa.rekey_at = kNever;

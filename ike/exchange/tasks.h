@@ -30,6 +30,8 @@ void on_peer_child_installed(Core& core, IkeSa& sa, const Status& status);
 
 // CREATE_CHILD_SA for the IKE SA itself (rekey_ike_sa.cc).
 void begin_rekey_ike_sa(Core& core, IkeSa& sa);
+// Where the Childs of an IKE SA belong that was replaced, or whose replacement crosses ours.
+[[nodiscard]] IkeSa* heir_of(Core& core, const IkeSa& sa);
 void on_rekey_ike_sa_request(Core& core, IkeSa& sa, std::uint32_t message_id,
                              const std::vector<wire::Payload>& request);
 void on_rekey_ike_sa_response(Core& core, IkeSa& sa, const std::vector<wire::Payload>& response);
