@@ -107,7 +107,7 @@ void PeerVerifier::remember(const Key& key, const VerifiedChain& chain) {
   const std::lock_guard lock(mutex_);
   ++verified_;
   if (entries_.count(key) != 0) return;  // another thread verified the same
-  if (entries_.size() == kCapacity) {
+  if (entries_.size() >= capacity_ && !order_.empty()) {
     entries_.erase(order_.front());
     order_.pop_front();
   }

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "ike/crypto/der.h"
 
 namespace espalier::ike::crypto::nss {
 namespace {
@@ -31,6 +34,41 @@ Result<Wrapped> wrap_data(PK11SymKey* ephemeral, ByteView plain) {
   }
   wrapped.text.resize(length);
   return wrapped;
+}
+
+struct KeyKind {
+  CK_KEY_TYPE type = CKK_RSA;
+  ByteView public_value;  // the modulus, or the point
+};
+
+// Of a PrivateKeyInfo (RFC 5208) with an RSAPrivateKey (RFC 8017) or ECPrivateKey (RFC 5915).
+std::optional<KeyKind> kind_of(ByteView pkcs8) {
+  static constexpr std::string_view kRsaEncryption = "2a864886f70d010101";
+  static constexpr std::string_view kEcPublicKey = "2a8648ce3d0201";
+  const auto info = der::only(pkcs8, der::kSequence);
+  if (!info) return std::nullopt;
+  der::Reader fields(*info);
+  const auto version = fields.content(der::kInteger);
+  const auto algorithm = fields.content(der::kSequence);
+  const auto octets = fields.content(der::kOctetString);
+  const auto oid =
+      algorithm ? der::Reader(*algorithm).content(der::kObjectIdentifier) : std::nullopt;
+  const auto key = octets ? der::only(*octets, der::kSequence) : std::nullopt;
+  if (!version || !oid || !key) return std::nullopt;
+  der::Reader parts(*key);
+  if (!parts.content(der::kInteger)) return std::nullopt;
+  if (to_hex(*oid) == kRsaEncryption) {
+    auto modulus = parts.content(der::kInteger);
+    if (!modulus) return std::nullopt;
+    if (!modulus->empty() && modulus->front() == 0) modulus = modulus->subspan(1);
+    return KeyKind{CKK_RSA, *modulus};
+  }
+  if (to_hex(*oid) != kEcPublicKey || !parts.content(der::kOctetString)) return std::nullopt;
+  if (parts.peek() == der::context(0, true)) (void)parts.next();
+  const auto wrapped = parts.content(der::context(1, true));
+  const auto bits = wrapped ? der::only(*wrapped, der::kBitString) : std::nullopt;
+  if (!bits || bits->size() < 2) return std::nullopt;
+  return KeyKind{CKK_EC, bits->subspan(1)};
 }
 
 }  // namespace
@@ -91,7 +129,6 @@ Result<SecretBytes> Secrets::extract(PK11SymKey* key) const {
 }
 
 Result<PrivateKeyPtr> Secrets::import_private(ByteView pkcs8) const {
-  PrivateKeyPtr handle;
   if (!fips()) {
     SECItem item = item_of(pkcs8);
     SECKEYPrivateKey* key = nullptr;
@@ -100,10 +137,19 @@ Result<PrivateKeyPtr> Secrets::import_private(ByteView pkcs8) const {
                                                  nullptr) != SECSuccess) {
       return nss_failure(Code::kInvalid, {});
     }
-    handle.reset(key);
-  } else {
-    return fail(Code::kUnsupported, {}, "private keys in FIPS mode");
+    return PrivateKeyPtr(key);
   }
+  const auto kind = kind_of(pkcs8);
+  if (!kind) return fail(Code::kInvalid, {}, "no PKCS #8 of an RSA or EC key with its public part");
+  auto wrapped = wrap_data(ephemeral_.get(), pkcs8);
+  if (!wrapped) return forward(wrapped);
+  SECItem iv = item_of(wrapped->iv);
+  SECItem text = item_of(wrapped->text);
+  SECItem public_value = item_of(kind->public_value);
+  CK_ATTRIBUTE_TYPE usage = CKA_SIGN;
+  PrivateKeyPtr handle(PK11_UnwrapPrivKey(slot_.get(), ephemeral_.get(), CKM_AES_CBC_PAD, &iv,
+                                          &text, nullptr, &public_value, PR_FALSE, PR_TRUE,
+                                          kind->type, &usage, 1, nullptr));
   if (!handle) return nss_failure(Code::kInvalid, {});
   return handle;
 }

@@ -17,6 +17,15 @@ CK_MECHANISM_TYPE hmac_mechanism(std::size_t key_length) {
   return key_length == 48 ? CKM_SHA384_HMAC : CKM_SHA512_HMAC;
 }
 
+SECOidTag hash_tag(std::size_t output) {
+  if (output == 32) return SEC_OID_SHA256;
+  return output == 48 ? SEC_OID_SHA384 : SEC_OID_SHA512;
+}
+
+std::size_t hash_block(std::size_t output) {
+  return output == 32 ? 64 : 128;
+}
+
 // One HMAC key inside NSS, good for several runs.
 class Hmac {
  public:
@@ -25,6 +34,17 @@ class Hmac {
     // 2104).
     static constexpr std::uint8_t kZero = 0;
     if (key.empty()) key = {&kZero, 1};
+    // A long key is its hash (RFC 2104 section 2); said here because NSS unwraps 256 octets at
+    // most.
+    SecretBytes hashed;
+    if (key.size() > hash_block(output)) {
+      const std::array<ByteView, 1> data = {key};
+      auto short_key = digest(hash_tag(output), data);
+      if (!short_key) return forward(short_key);
+      hashed = SecretBytes(*short_key);
+      explicit_bzero(short_key->data(), short_key->size());
+      key = hashed.view();
+    }
     Hmac hmac;
     hmac.output_ = output;
     const CK_MECHANISM_TYPE mechanism = hmac_mechanism(output);

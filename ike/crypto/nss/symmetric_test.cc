@@ -26,6 +26,10 @@ TEST(Prf, GivesRfc4231sMacs) {
     for (const PrfId id : {PrfId::kHmacSha2_256, PrfId::kHmacSha2_384, PrfId::kHmacSha2_512}) {
       const Bytes& mac = vector["mac" + std::to_string(static_cast<int>(id))];
       auto one = shared_provider().prf(id, vector["key"], whole);
+      if (shared_provider().fips() && vector["key"].size() < key_size(id) / 2) {
+        EXPECT_FALSE(one) << "FIPS 198 section 3: half the hash's length at least";
+        continue;
+      }
       ASSERT_TRUE(one) << one.error().to_string();
       EXPECT_EQ(to_hex(one->view()), to_hex(mac)) << vector.name();
       auto many = shared_provider().prf(id, vector["key"], parts);
@@ -38,6 +42,7 @@ TEST(Prf, GivesRfc4231sMacs) {
 TEST(Prf, TakesAnEmptyKey) {
   // HMAC_SHA256("", "") as RFC 2104 defines it, by: openssl dgst -sha256 -mac HMAC -macopt
   // hexkey:00
+  if (shared_provider().fips()) GTEST_SKIP() << "not in FIPS mode";
   auto mac = shared_provider().prf(PrfId::kHmacSha2_256, {}, {});
   ASSERT_TRUE(mac) << mac.error().to_string();
   EXPECT_EQ(to_hex(mac->view()),

@@ -1,7 +1,10 @@
 // One NSS provider for a whole test program, closed after its last test with
 // NSS_Shutdown()==SECSuccess asserted: a leak detector for free. Including this in any of the
-// program's files is enough.
+// program's files is enough. With ESPALIER_TEST_FIPS in the environment the library is in FIPS
+// mode.
 #pragma once
+
+#include <cstdlib>
 
 #include <gtest/gtest.h>
 
@@ -12,7 +15,9 @@ namespace espalier::ike::crypto::nss {
 class SharedProvider : public ::testing::Environment {
  public:
   void SetUp() override {
-    auto opened = NssProvider::open({});
+    NssOptions options;
+    options.fips = std::getenv("ESPALIER_TEST_FIPS") != nullptr;
+    auto opened = NssProvider::open(options);
     ASSERT_TRUE(opened) << opened.error().to_string();
     slot() = std::move(*opened);
   }
