@@ -39,6 +39,24 @@ Wide before(Wide number) {
   return number;
 }
 
+// The lowest `count` bits (0 to 128) of a number, and the number with all of them set.
+Wide low_mask(int count) {
+  constexpr std::uint64_t kAll = ~std::uint64_t{0};
+  if (count >= 128) return {kAll, kAll};
+  if (count >= 64) return {count == 64 ? 0 : kAll >> (128 - count), kAll};
+  return {0, count == 0 ? 0 : kAll >> (64 - count)};
+}
+
+Wide low_bits_of(Wide number, int count) {
+  const Wide mask = low_mask(count);
+  return {number.high & mask.high, number.low & mask.low};
+}
+
+Wide block_end(Wide number, int count) {
+  const Wide mask = low_mask(count);
+  return {number.high | mask.high, number.low | mask.low};
+}
+
 IpAddress address_of(Wide number, IpFamily family) {
   std::array<std::uint8_t, 16> octets{};
   const std::size_t size = family == IpFamily::kV4 ? 4 : 16;
@@ -205,19 +223,15 @@ std::vector<Prefix> prefixes_of(const IpAddress& start, const IpAddress& end) {
   std::vector<Prefix> prefixes;
   if (start.family() != end.family() || end < start) return prefixes;
   const Wide last = wide(end);
+  const int bits = start.bits();
   for (Wide at = wide(start);;) {
-    // The largest block that begins here and ends inside.
-    const IpAddress first = address_of(at, start.family());
-    int length = first.bits();
-    while (length > 0) {
-      const Prefix wider(first, length - 1);
-      if (wider.address() != first || last < wide(wider.last())) break;
-      --length;
-    }
-    prefixes.emplace_back(first, length);
-    const Wide block_end = wide(prefixes.back().last());
-    if (block_end == last) return prefixes;
-    at = after(block_end);
+    // The largest block that begins here, by its alignment, and ends inside.
+    int host_bits = bits;
+    while (low_bits_of(at, host_bits) != Wide{} || last < block_end(at, host_bits)) --host_bits;
+    prefixes.emplace_back(address_of(at, start.family()), bits - host_bits);
+    const Wide last_of_block = block_end(at, host_bits);
+    if (last_of_block == last) return prefixes;
+    at = after(last_of_block);
   }
 }
 
