@@ -113,8 +113,7 @@ class CommandReactor final : public grpc::ServerUnaryReactor {
 
 AgentService::Reactor* AgentService::Status(Context* context, const v1::StatusRequest* request,
                                             v1::StatusResponse* response) {
-  if (!cell_.refresh(patience_)) return finished(context, no_answer());
-  const auto snapshot = cell_.read();
+  const auto snapshot = cell_.fresh(patience_);
   if (!snapshot) return finished(context, no_answer());
   fill(*response, *snapshot, request->name());
   if (!request->name().empty() && response->connections().empty()) {
@@ -126,8 +125,7 @@ AgentService::Reactor* AgentService::Status(Context* context, const v1::StatusRe
 AgentService::Reactor* AgentService::TrafficStatus(Context* context,
                                                    const v1::TrafficStatusRequest* request,
                                                    v1::TrafficStatusResponse* response) {
-  if (!cell_.refresh(patience_)) return finished(context, no_answer());
-  const auto snapshot = cell_.read();
+  const auto snapshot = cell_.fresh(patience_);
   if (!snapshot) return finished(context, no_answer());
   fill(*response, *snapshot, request->name());
   const bool known =
@@ -142,8 +140,7 @@ AgentService::Reactor* AgentService::Explain(Context* context, const v1::Explain
   if (request->query().empty()) {
     return finished(context, {grpc::StatusCode::INVALID_ARGUMENT, "name an address or a name"});
   }
-  if (!cell_.refresh(patience_)) return finished(context, no_answer());
-  const auto snapshot = cell_.read();
+  const auto snapshot = cell_.fresh(patience_);
   if (!snapshot) return finished(context, no_answer());
   fill(*response, telemetry::explain(*snapshot, request->query()));
   const bool is_address = IpAddress::parse(request->query()).has_value();
@@ -155,8 +152,7 @@ AgentService::Reactor* AgentService::Explain(Context* context, const v1::Explain
 
 AgentService::Reactor* AgentService::Verify(Context* context, const v1::VerifyRequest*,
                                             v1::VerifyResponse* response) {
-  if (!cell_.refresh(patience_)) return finished(context, no_answer());
-  const auto snapshot = cell_.read();
+  const auto snapshot = cell_.fresh(patience_);
   if (!snapshot) return finished(context, no_answer());
   fill(*response, telemetry::verify(*snapshot, snapshot->at));
   return finished(context, grpc::Status::OK);
@@ -182,8 +178,7 @@ AgentService::Reactor* AgentService::command(Context* context, CommandKind kind,
     return finished(context,
                     {grpc::StatusCode::INVALID_ARGUMENT, "name a connection, a peer or an owner"});
   }
-  if (!cell_.refresh(patience_)) return finished(context, no_answer());
-  const auto snapshot = cell_.read();
+  const auto snapshot = cell_.fresh(patience_);
   if (!snapshot) return finished(context, no_answer());
   std::vector<std::string> names;
   for (const auto& connection : snapshot->connections) {

@@ -19,22 +19,21 @@ SnapshotCell::Pointer SnapshotCell::read() const {
   return newest_;
 }
 
-bool SnapshotCell::refresh(Duration patience) {
+SnapshotCell::Pointer SnapshotCell::fresh(Duration patience) {
+  Pointer answer;
   std::unique_lock lock(mutex_);
-  if (!requester_) return newest_ != nullptr;
+  if (!requester_) return newest_;
   const std::uint64_t seen = count_;
+  ++waiting_;
   if (!std::exchange(requested_, true)) {
     const auto requester = requester_;
     lock.unlock();
     requester();
     lock.lock();
   }
-  return published_.wait_for(lock, patience, [&] { return count_ != seen; });
-}
-
-SnapshotCell::Pointer SnapshotCell::fresh(Duration patience) {
-  [[maybe_unused]] const bool answered = refresh(patience);
-  return read();
+  if (published_.wait_for(lock, patience, [&] { return count_ != seen; })) answer = newest_;
+  if (--waiting_ == 0) newest_.reset();  // `answer` holds it, or nobody does
+  return answer;
 }
 
 void SnapshotCell::set_requester(std::function<void()> requester) {

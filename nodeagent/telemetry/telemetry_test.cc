@@ -1,3 +1,5 @@
+#include <atomic>
+#include <semaphore>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -53,41 +55,70 @@ TEST(SnapshotCell, FreshAsksAndGetsTheNextOne) {
   EXPECT_EQ(requests, 1);
 }
 
-TEST(SnapshotCell, FreshGivesTheOldOneWhenTheLoopIsSilent) {
+TEST(SnapshotCell, FreshIsNullWhenTheLoopIsSilent) {
   SnapshotCell cell;
   cell.publish(snapshot_of("old"));
   int requests = 0;
   cell.set_requester([&] { ++requests; });
-  EXPECT_EQ(cell.fresh(Duration::zero())->node, "old");
-  EXPECT_EQ(cell.fresh(Duration::zero())->node, "old");
+  EXPECT_EQ(cell.fresh(Duration::zero()), nullptr);
+  EXPECT_EQ(cell.fresh(Duration::zero()), nullptr);
   EXPECT_EQ(requests, 1) << "one request stands until the loop answers it";
+  cell.publish(snapshot_of("late"));
+  EXPECT_EQ(cell.fresh(Duration::zero()), nullptr) << "an answer to an older question";
+  EXPECT_EQ(requests, 2);
 }
 
-TEST(SnapshotCell, RefreshTellsWhetherTheLoopAnswered) {
+TEST(SnapshotCell, KeepsNothingOnDemand) {
   SnapshotCell cell;
-  EXPECT_FALSE(cell.refresh(std::chrono::hours(1))) << "nobody to ask, nothing there";
-  cell.publish(snapshot_of("old"));
-  EXPECT_TRUE(cell.refresh(std::chrono::hours(1)));
-  cell.set_requester([] {});
-  EXPECT_FALSE(cell.refresh(Duration::zero()));
+  std::weak_ptr<const Snapshot> published;
+  cell.set_requester([&] {
+    const auto snapshot = snapshot_of("new");
+    published = snapshot;
+    cell.publish(snapshot);
+  });
+  auto held = cell.fresh(std::chrono::hours(1));
+  EXPECT_EQ(held->node, "new");
+  held.reset();
+  EXPECT_TRUE(published.expired());
+}
+
+TEST(SnapshotCell, EveryCallerGetsAnAnswer) {
+  SnapshotCell cell;
+  std::counting_semaphore<> requests(0);
+  std::atomic<bool> done = false;
+  std::thread loop([&] {
+    for (requests.acquire(); !done; requests.acquire()) cell.publish(snapshot_of("new"));
+  });
+  cell.set_requester([&] { requests.release(); });
+  std::vector<std::thread> callers;
+  std::atomic<int> answered = 0;
+  for (int i = 0; i < 4; ++i) {
+    callers.emplace_back([&] {
+      for (int n = 0; n < 50; ++n) {
+        if (cell.fresh(std::chrono::hours(1)) != nullptr) ++answered;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  done = true;
+  requests.release();
+  loop.join();
+  EXPECT_EQ(answered.load(), 200);
 }
 
 TEST(SnapshotCell, ManyReadersOneWriter) {
   SnapshotCell cell;
-  std::thread loop;
-  cell.set_requester([&] { loop = std::thread([&] { cell.publish(snapshot_of("served")); }); });
-  std::vector<std::thread> readers;
-  std::vector<std::string> seen(4);
   cell.publish(snapshot_of("served"));
-  for (std::string& name : seen) {
+  std::atomic<int> seen = 0;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 4; ++i) {
     readers.emplace_back([&] {
-      for (int i = 0; i < 100; ++i) name = cell.read()->node;
+      for (int n = 0; n < 100; ++n) seen += cell.read()->node == "served" ? 1 : 0;
     });
   }
-  EXPECT_EQ(cell.fresh(std::chrono::hours(1))->node, "served");
+  for (int n = 0; n < 100; ++n) cell.publish(snapshot_of("served"));
   for (std::thread& reader : readers) reader.join();
-  loop.join();
-  EXPECT_THAT(seen, ::testing::Each("served"));
+  EXPECT_EQ(seen.load(), 400);
 }
 
 TEST(TrafficLedger, GrowsAcrossARekey) {

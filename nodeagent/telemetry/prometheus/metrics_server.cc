@@ -56,7 +56,7 @@ struct MetricsServer::Parts {
 
   Reply metrics() {
     const auto snapshot = cell.fresh(patience);
-    if (!snapshot) return unavailable("the agent has not said anything yet");
+    if (!snapshot) return unavailable("the agent's loop does not answer");
     std::ostringstream text;
     const prometheus::TextSerializer serializer;
     families.for_each(*snapshot, [&](const prometheus::MetricFamily& family) {
@@ -66,14 +66,13 @@ struct MetricsServer::Parts {
   }
 
   Reply health() {
-    if (!cell.refresh(patience)) return unavailable("the agent's loop does not answer");
+    if (!cell.fresh(patience)) return unavailable("the agent's loop does not answer");
     return {200, {}, "ok\n"};
   }
 
   Reply ready() {
-    if (!cell.refresh(patience)) return unavailable("the agent's loop does not answer");
-    const auto snapshot = cell.read();
-    if (!snapshot) return unavailable("the agent has not said anything yet");
+    const auto snapshot = cell.fresh(patience);
+    if (!snapshot) return unavailable("the agent's loop does not answer");
     std::string reasons;
     for (const std::string& reason : not_ready(*snapshot)) reasons += reason + "\n";
     if (!reasons.empty()) return {503, {}, reasons};

@@ -1,6 +1,6 @@
 // MetricsServer: HTTP for Prometheus and for the kubelet's probes.
 //
-//   /metrics  the exposition text; 503 before the first snapshot
+//   /metrics  the exposition text; 503 when the agent's loop does not answer
 //   /healthz  200 while the agent's loop answers, else 503
 //   /readyz   200 when the node is ready (health.h), else 503 with the reasons, one per line
 //
