@@ -159,6 +159,11 @@ Result<std::string> take_value(std::string_view name, std::string_view& rest) {
   return value;
 }
 
+bool one_item(ByteView bytes) {
+  der::Reader reader(bytes);
+  return reader.next() && reader.at_end();
+}
+
 // One AttributeTypeAndValue off `rest`.
 Result<Bytes> take_attribute(std::string_view name, std::string_view& rest) {
   const std::size_t equals = rest.find('=');
@@ -190,7 +195,7 @@ Result<Bytes> take_attribute(std::string_view name, std::string_view& rest) {
   Bytes encoded;
   if (known == kAttributeTypes.end() && before.substr(0, 1) == "#") {
     const auto raw = from_hex(std::string_view(*value).substr(1));
-    if (!raw || !der::Reader(*raw).next()) {
+    if (!raw || !one_item(*raw)) {
       return bad(name, fmt::format("\"{}\" is no DER in hexadecimal", *value));
     }
     encoded = *raw;
