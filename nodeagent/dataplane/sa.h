@@ -36,8 +36,9 @@ struct Limit {
 };
 
 // Soft limits raise an Expire, once, and nothing else; with the packet that reaches the soft
-// `packets`: a limit of 1 tells of the first use. At a hard limit the kernel deletes the SA:
-// `packets` pass and the next does not. Bytes are looked at before a packet is counted.
+// `packets`: a limit of 1 tells of the first use. (The kernel compares before it counts and would
+// call that 0; xfrm/ translates, so that 0 can mean no limit.) At a hard limit the kernel deletes
+// the SA: `packets` pass and the next does not. Bytes are looked at before a packet is counted.
 struct Lifetimes {
   Limit soft{};
   Limit hard{};

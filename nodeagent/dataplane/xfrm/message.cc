@@ -29,7 +29,7 @@ Message::Message(int type, ByteView body, int flags) : message_(nlmsg_alloc_size
     complete_ = false;
     return;
   }
-  std::memcpy(nlmsg_data(header), body.data(), body.size());
+  if (!body.empty()) std::memcpy(nlmsg_data(header), body.data(), body.size());
 }
 
 void Message::put(int attribute, ByteView value) {
