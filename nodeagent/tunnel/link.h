@@ -33,7 +33,10 @@ struct LiveChild {
   ike::ChildSaInfo info;
   bool inbound = false;
   bool outbound = false;
-  bool first_use = false;  // the kernel was asked to tell its first packet
+  bool first_use = false;  // the kernel was asked to tell when it is used
+  // The way out that waits until the peer is seen to use the new Child: an adopted SA still
+  // carries the traffic, and the peer may not have heard of the new one.
+  std::unique_ptr<ike::InstallOutbound> held;
   bool up = false;
   TimePoint since{};
   telemetry::Traffic in, out;  // as last read
@@ -64,6 +67,7 @@ struct Slot {
   std::optional<ike::Initiate> packet;  // what asked for it last
 
   [[nodiscard]] bool outbound() const;  // an outbound SA stands
+  [[nodiscard]] bool adopted_outbound() const;
   // One that the engine answers for under this id.
   [[nodiscard]] bool up(ike::ConnectionId engine_id) const;
 };

@@ -38,7 +38,10 @@ std::vector<plan::CoverRule> negotiated_rules(const Slot& slot) {
 
 bool Slot::outbound() const {
   const auto stands = [](const auto& entry) { return entry.second.outbound; };
-  if (std::any_of(live.begin(), live.end(), stands)) return true;
+  return std::any_of(live.begin(), live.end(), stands) || adopted_outbound();
+}
+
+bool Slot::adopted_outbound() const {
   return std::any_of(adopted.begin(), adopted.end(), [](const AdoptedSa& one) {
     return one.sa.direction == dataplane::Direction::kOut;
   });
@@ -107,7 +110,8 @@ Link& Core::create_link(const std::string& name) {
 void Core::erase_link(Link& link) {
   for (std::size_t i = 0; i < link.slots.size(); ++i) {
     const SlotRef ref{link.id, i};
-    for (const auto kind : {Timer::Kind::kBegin, Timer::Kind::kDrain, Timer::Kind::kIdle}) {
+    for (const auto kind :
+         {Timer::Kind::kBegin, Timer::Kind::kRelease, Timer::Kind::kDrain, Timer::Kind::kIdle}) {
       timers.set({kind, ref}, kNever);
     }
     connecting.erase(ref);

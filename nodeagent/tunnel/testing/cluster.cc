@@ -126,7 +126,7 @@ std::optional<IpAddress> SimulatedNode::source_towards(const IpAddress& remote) 
 }
 
 void SimulatedNode::run(ike::RunCrypto job) {
-  jobs_.push_back(std::move(job));
+  jobs_.emplace(cluster_.now() + cluster_.crypto_time, std::move(job));
 }
 
 Status SimulatedNode::save(std::string_view text) {
@@ -151,13 +151,18 @@ void SimulatedNode::settle() {
   }
   for (;;) {
     auto told = kernel.take_events();
-    auto jobs = std::exchange(jobs_, {});
+    std::vector<ike::RunCrypto> jobs;
+    while (!jobs_.empty() && jobs_.begin()->first <= now) {
+      jobs.push_back(std::move(jobs_.begin()->second));
+      jobs_.erase(jobs_.begin());
+    }
     const bool due = controller_->next_deadline() <= now;
     for (const auto& event : told) controller_->on_kernel_event(now, event);
     for (auto& job : jobs) controller_->on_crypto(now, job.ticket, provider.run(job.job));
     if (due) controller_->on_deadline(now);
     controller_->pump(now);
-    if (jobs_.empty() && controller_->next_deadline() > now) {
+    const bool busy = !jobs_.empty() && jobs_.begin()->first <= now;
+    if (!busy && controller_->next_deadline() > now) {
       told = kernel.take_events();
       if (told.empty()) return;
       for (const auto& event : told) controller_->on_kernel_event(now, event);
@@ -315,6 +320,7 @@ TimePoint Cluster::next_event() const {
   for (const auto& each : nodes_) {
     next = std::min(next, each->kernel.next_expiry());
     if (each->alive()) next = std::min(next, each->controller_->next_deadline());
+    if (!each->jobs_.empty()) next = std::min(next, each->jobs_.begin()->first);
   }
   return next;
 }
@@ -343,6 +349,7 @@ void Cluster::run_for(Duration duration) {
 
 bool Cluster::run_until(const std::function<bool()>& done, Duration bound) {
   const TimePoint end = now_ + bound;
+  for (const auto& each : nodes_) each->settle();  // what the test did to it meanwhile
   if (traffic_interval > Duration::zero() && next_traffic_ == kNever) next_traffic_ = now_;
   for (;;) {
     if (done()) return true;

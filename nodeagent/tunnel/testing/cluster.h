@@ -91,7 +91,7 @@ class SimulatedNode final : public Network,
   std::unique_ptr<std::mt19937_64> random_;
   std::unique_ptr<ike::Engine> engine_;
   std::unique_ptr<Controller> controller_;
-  std::vector<ike::RunCrypto> jobs_;
+  std::multimap<TimePoint, ike::RunCrypto> jobs_;  // by when they are done
 };
 
 class Cluster {
@@ -109,6 +109,8 @@ class Cluster {
 
   Duration child_lifetime = std::chrono::hours(1);
   Duration ike_lifetime = std::chrono::hours(8);
+
+  Duration crypto_time{};  // of every public-key job
 
   unsigned drop_percent = 0;
   Duration delay = std::chrono::milliseconds(1);
