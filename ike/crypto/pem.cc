@@ -13,6 +13,7 @@ constexpr std::string_view kBegin = "-----BEGIN ";
 constexpr std::string_view kEnd = "-----END ";
 constexpr std::string_view kDashes = "-----";
 constexpr std::size_t kMaxBlocks = 1024;
+constexpr std::size_t kLine = 64;  // RFC 7468 section 2
 
 constexpr std::uint8_t kRsaEncryption[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01};
 constexpr std::uint8_t kEcPublicKey[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
@@ -135,6 +136,42 @@ Result<std::vector<PemBlock>> decode_pem(std::string_view text) {
   }
   if (blocks.empty()) return bad("is not PEM (no \"-----BEGIN …-----\" in it)");
   return blocks;
+}
+
+SecretBytes encode_base64(ByteView data) {
+  static constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  SecretBytes out((data.size() + 2) / 3 * 4);
+  std::size_t length = 0;
+  for (std::size_t at = 0; at < data.size(); at += 3) {
+    std::uint32_t bits = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+      bits = bits << 8 | (at + i < data.size() ? data[at + i] : 0U);
+    }
+    for (std::size_t i = 0; i < 4; ++i) {
+      const bool padding = at + i > data.size();
+      const char digit = padding ? '=' : kAlphabet[bits >> (18 - 6 * i) & 0x3f];
+      out.writable()[length++] = static_cast<std::uint8_t>(digit);
+    }
+  }
+  return out;
+}
+
+SecretBytes encode_pem(std::string_view label, ByteView data) {
+  const SecretBytes body = encode_base64(data);
+  const std::string begin = fmt::format("{}{}{}\n", kBegin, label, kDashes);
+  const std::string end = fmt::format("{}{}{}\n", kEnd, label, kDashes);
+  const std::size_t lines = (body.size() + kLine - 1) / kLine;
+  SecretBytes out(begin.size() + body.size() + lines + end.size());
+  auto at = std::copy(begin.begin(), begin.end(), out.writable().begin());
+  for (ByteView rest = body.view(); !rest.empty();) {
+    const ByteView line = rest.first(std::min(kLine, rest.size()));
+    at = std::copy(line.begin(), line.end(), at);
+    *at++ = '\n';
+    rest = rest.subspan(line.size());
+  }
+  std::copy(end.begin(), end.end(), at);
+  return out;
 }
 
 Result<SecretBytes> private_key_info(const std::vector<PemBlock>& blocks) {

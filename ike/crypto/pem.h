@@ -1,4 +1,5 @@
-// PEM (RFC 7468): the blocks of a text, and private keys of any usual form as PKCS #8.
+// PEM (RFC 7468): the blocks of a text read and written, and private keys of any usual form as PKCS
+// #8.
 #pragma once
 
 #include <optional>
@@ -24,6 +25,12 @@ struct PemBlock {
 
 // Strict base64 (RFC 4648 section 4) but for white space, which is skipped.
 [[nodiscard]] Result<SecretBytes> decode_base64(std::string_view text);
+
+// The same in one line; padded.
+[[nodiscard]] SecretBytes encode_base64(ByteView data);
+
+// One block, in lines of 64 characters. Secret because it may hold a key.
+[[nodiscard]] SecretBytes encode_pem(std::string_view label, ByteView data);
 
 // The key among the blocks as a PKCS #8 PrivateKeyInfo: from "PRIVATE KEY", "EC PRIVATE KEY" (SEC
 // 1, RFC 5915) or "RSA PRIVATE KEY" (PKCS #1). Fails with kInvalid when there is none or more than

@@ -33,6 +33,33 @@ TEST(Base64, IsStrict) {
   }
 }
 
+TEST(Base64, IsWrittenAsRfc4648HasIt) {
+  const auto written = [](std::string_view text) {
+    return to_text(encode_base64(as_bytes(text)).view());
+  };
+  EXPECT_EQ(written(""), "");
+  EXPECT_EQ(written("f"), "Zg==");
+  EXPECT_EQ(written("fo"), "Zm8=");
+  EXPECT_EQ(written("foo"), "Zm9v");
+  EXPECT_EQ(written("foob"), "Zm9vYg==");
+  EXPECT_EQ(written("\xfb\xff\xbf"), "+/+/");
+}
+
+TEST(Pem, WrittenReadsBackInLinesOf64) {
+  for (const std::size_t size : {0U, 1U, 47U, 48U, 49U, 96U, 200U}) {
+    Bytes data(size);
+    for (std::size_t i = 0; i < size; ++i) data[i] = static_cast<std::uint8_t>(i * 7);
+    const std::string text = to_text(encode_pem("A KEY", data).view());
+    auto blocks = decode_pem(text);
+    ASSERT_TRUE(blocks) << size;
+    ASSERT_EQ(blocks->size(), 1U);
+    EXPECT_EQ(blocks->front().label, "A KEY");
+    EXPECT_TRUE(equal(blocks->front().data.view(), data));
+  }
+  EXPECT_EQ(to_text(encode_pem("A", Bytes(49)).view()),
+            "-----BEGIN A-----\n" + std::string(64, 'A') + "\nAA==\n-----END A-----\n");
+}
+
 TEST(Pem, ReadsBlocksAndSkipsWhatIsAround) {
   auto blocks = decode_pem(
       "Bag Attributes: none\n-----BEGIN A-----\nZm9v\n-----END A-----\nbetween\n"

@@ -11,7 +11,8 @@ namespace espalier::ike::crypto::nss {
 namespace {
 
 constexpr std::size_t kAesBlock = 16;
-constexpr std::size_t kMaxExtract = 512;  // g^ir of modp4096
+constexpr std::size_t kMaxPrivateKey = 4096;  // PKCS #8; RSA 4096 takes 2400
+constexpr std::size_t kMaxExtract = 512;      // g^ir of modp4096
 
 // `plain` under the ephemeral key with PKCS padding and a fresh IV.
 struct Wrapped {
@@ -152,6 +153,35 @@ Result<PrivateKeyPtr> Secrets::import_private(ByteView pkcs8) const {
                                           kind->type, &usage, 1, nullptr));
   if (!handle) return nss_failure(Code::kInvalid, {});
   return handle;
+}
+
+Result<SecretBytes> Secrets::export_private(SECKEYPrivateKey* key) const {
+  // A sensitive key leaves wrapped in either mode.
+  SymKeyPtr fresh;
+  if (!fips()) {
+    fresh.reset(PK11_KeyGen(slot_.get(), CKM_AES_KEY_GEN, nullptr, 256 / 8, nullptr));
+    if (!fresh) return nss_failure(Code::kCrypto, "wrap a key");
+  }
+  PK11SymKey* wrapping = fips() ? ephemeral_.get() : fresh.get();
+  std::array<std::uint8_t, kAesBlock> iv_octets{};
+  if (PK11_GenerateRandom(iv_octets.data(), static_cast<int>(iv_octets.size())) != SECSuccess) {
+    return nss_failure(Code::kCrypto, "random");
+  }
+  SECItem iv = item_of(iv_octets);
+  Bytes wrapped(kMaxPrivateKey);
+  SECItem item = item_of(wrapped);
+  if (PK11_WrapPrivKey(slot_.get(), wrapping, key, CKM_AES_CBC_PAD, &iv, &item, nullptr) !=
+      SECSuccess) {
+    return nss_failure(Code::kCrypto, "export a key");
+  }
+  SecretBytes padded(item.len);
+  unsigned int length = 0;
+  if (PK11_Decrypt(wrapping, CKM_AES_CBC_PAD, &iv, padded.writable().data(), &length,
+                   static_cast<unsigned int>(padded.size()), wrapped.data(),
+                   item.len) != SECSuccess) {
+    return nss_failure(Code::kCrypto, "export a key");
+  }
+  return padded.slice(0, length);
 }
 
 }  // namespace espalier::ike::crypto::nss

@@ -26,6 +26,9 @@ class Secrets {
   // A session key from a PKCS #8 PrivateKeyInfo in DER, for signing.
   [[nodiscard]] Result<PrivateKeyPtr> import_private(ByteView pkcs8) const;
 
+  // The reverse: a key that was made extractable, as PKCS #8.
+  [[nodiscard]] Result<SecretBytes> export_private(SECKEYPrivateKey* key) const;
+
   [[nodiscard]] bool fips() const { return ephemeral_ != nullptr; }
   [[nodiscard]] PK11SlotInfo* slot() const { return slot_.get(); }
 
