@@ -227,6 +227,20 @@ std::string time_text(WallTime time) {
                      at.clock.seconds().count());
 }
 
+std::optional<WallTime> parse_time_text(std::string_view text) {
+  static constexpr std::string_view kShape = "0000-00-00T00:00:00Z";
+  if (text.size() != kShape.size()) return std::nullopt;
+  std::string digits;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (kShape[i] == '0') {
+      digits += text[i];
+    } else if (text[i] != kShape[i]) {
+      return std::nullopt;
+    }
+  }
+  return decode_time(kGeneralizedTime, as_bytes(digits + "Z"));
+}
+
 Bytes encode_extension(ByteView id, bool critical, ByteView value) {
   static constexpr std::uint8_t kTrue[] = {kBoolean, 1, 0xff};
   return der::encode(der::kSequence, {der::encode(der::kObjectIdentifier, id),

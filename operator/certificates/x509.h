@@ -86,6 +86,8 @@ enum class Digest : std::uint8_t { kSha256, kSha384 };
 
 // "2026-11-24T18:00:00Z", as Kubernetes and people write it.
 [[nodiscard]] std::string time_text(WallTime time);
+// Exactly that form; nullopt for any other.
+[[nodiscard]] std::optional<WallTime> parse_time_text(std::string_view text);
 
 struct Extension {
   Bytes id;  // the OID's content

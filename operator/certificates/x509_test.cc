@@ -45,6 +45,12 @@ TEST(X509Time, TakesNothingElse) {
 
 TEST(X509Time, IsReadByPeopleAsKubernetesWritesIt) {
   EXPECT_EQ(time_text(WallTime{seconds(1795521600)}), "2026-11-24T12:00:00Z");
+  EXPECT_EQ(parse_time_text("2026-11-24T12:00:00Z"), WallTime{seconds(1795521600)});
+  for (const char* bad :
+       {"", "2026-11-24", "2026-11-24T12:00:00", "2026-11-24T12:00:00z", "2026-11-24 12:00:00Z",
+        "2026-02-30T12:00:00Z", "2026-11-24T12:00:00ZZ"}) {
+    EXPECT_FALSE(parse_time_text(bad)) << bad;
+  }
 }
 
 TEST(X509Name, ReadsBack) {
