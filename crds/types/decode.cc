@@ -1,5 +1,7 @@
 #include "crds/types/decode.h"
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "crds/types/kinds.h"
@@ -22,10 +24,12 @@ Value<Meta> metadata(Scope scope) {
   shape.optional("namespace", &Meta::ns,
                  text(63, is_dns_label, "lower-case letters, digits and '-', up to 63"));
   shape.optional("labels", &Meta::labels, labels());
-  for (const char* name :
-       {"annotations", "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp",
-        "finalizers", "generateName", "generation", "managedFields", "ownerReferences",
-        "resourceVersion", "selfLink", "uid"}) {
+  shape.optional("uid", &Meta::uid, text(63));
+  shape.optional("generation", &Meta::generation,
+                 whole_number(0, std::numeric_limits<std::int64_t>::max()));
+  for (const char* name : {"annotations", "creationTimestamp", "deletionGracePeriodSeconds",
+                           "deletionTimestamp", "finalizers", "generateName", "managedFields",
+                           "ownerReferences", "resourceVersion", "selfLink"}) {
     shape.ignored(name);
   }
   shape.rule([scope](const Meta& meta, const Cursor& here) {
@@ -57,16 +61,15 @@ std::string object_name(const Json& json, const std::string& kind) {
 }
 
 template <typename Kind>
-std::optional<Object> decode_custom(const Cursor& root, Scope scope,
-                                    const Value<decltype(Kind::spec)>& spec) {
+std::optional<Kind> decode_custom(const Cursor& root, Scope scope,
+                                  const Value<decltype(Kind::spec)>& spec) {
   Shape<Kind> shape;
   shape.ignored("apiVersion").ignored("kind").ignored("status");
   shape.required("metadata", &Kind::meta, metadata(scope));
   shape.required("spec", &Kind::spec, spec);
   auto object = shape.read(root);
-  if (!object) return std::nullopt;
-  object->meta.origin = root.document().origin;
-  return Object(std::move(*object));
+  if (object) object->meta.origin = root.document().origin;
+  return object;
 }
 
 std::optional<Object> decode_secret(const Cursor& root) {
@@ -104,21 +107,34 @@ const Value<NodeEndpointSpec>& endpoint_table() {
   static const Value<NodeEndpointSpec> table = node_endpoint_spec();
   return table;
 }
+const Value<NodePolicySpec>& node_policy_table() {
+  static const Value<NodePolicySpec> table = node_policy_spec();
+  return table;
+}
+const Value<PodSliceSpec>& pod_slice_table() {
+  static const Value<PodSliceSpec> table = pod_slice_spec();
+  return table;
+}
+
+template <typename Kind>
+std::optional<Object> as_object(std::optional<Kind> kind) {
+  if (!kind) return std::nullopt;
+  return Object(std::move(*kind));
+}
 
 std::optional<Object> decode_kind(const Cursor& root, const Envelope& envelope) {
   if (envelope.kind == "Secret") return decode_secret(root);
   if (envelope.kind == "IPsecPolicy") {
-    return decode_custom<IPsecPolicy>(root, Scope::kCluster, policy_table());
+    return as_object(decode_custom<IPsecPolicy>(root, Scope::kCluster, policy_table()));
   }
   if (envelope.kind == "Tunnel") {
-    return decode_custom<Tunnel>(root, Scope::kNamespaced, tunnel_table());
+    return as_object(decode_custom<Tunnel>(root, Scope::kNamespaced, tunnel_table()));
   }
-  return decode_custom<NodeEndpoint>(root, Scope::kCluster, endpoint_table());
+  return as_object(decode_custom<NodeEndpoint>(root, Scope::kCluster, endpoint_table()));
 }
 
-// The kind and its API version are right, or a problem says what is allowed.
+// apiVersion and kind are there, or a problem says so. The object has its name then.
 std::optional<Envelope> read_envelope(const Cursor& root) {
-  const std::vector<std::string> kinds = {"IPsecPolicy", "Tunnel", "NodeEndpoint", "Secret"};
   if (!root.json().is_object()) {
     root.wrong_type("a map (an object with apiVersion, kind and metadata)");
     return std::nullopt;
@@ -134,26 +150,59 @@ std::optional<Envelope> read_envelope(const Cursor& root) {
   }
   if (root.problems() != 0) return std::nullopt;
   root.name_object(object_name(root.json(), envelope.kind));
-  if (envelope.kind == "NodePolicy" || envelope.kind == "PodSlice") {
-    root.at("kind").not_yet("reading of " + envelope.kind +
-                            " from a manifest; allowed: " + join(kinds));
-    return std::nullopt;
-  }
+  return envelope;
+}
+
+// The kind is one of these, in its API version, or a problem says what is allowed.
+bool is_one_of(const std::vector<std::string>& kinds, const Envelope& envelope,
+               const Cursor& root) {
   if (std::find(kinds.begin(), kinds.end(), envelope.kind) == kinds.end()) {
     const auto meant = closest(envelope.kind, kinds);
     root.at("kind").invalid(fmt::format("{} is not known{}; allowed: {}", in_quotes(envelope.kind),
                                         meant ? ", did you mean `" + *meant + "`?" : "",
                                         join(kinds)));
-    return std::nullopt;
+    return false;
   }
   const std::string_view wanted = envelope.kind == "Secret" ? "v1" : kApiVersion;
   if (envelope.api_version != wanted) {
     root.at("apiVersion")
         .invalid(fmt::format("{} is not known for kind {}; allowed: {}",
                              in_quotes(envelope.api_version), envelope.kind, wanted));
+    return false;
+  }
+  return true;
+}
+
+// The envelope of something that people write.
+std::optional<Envelope> read_written(const Cursor& root) {
+  static const std::vector<std::string> kinds = {"IPsecPolicy", "Tunnel", "NodeEndpoint", "Secret"};
+  auto envelope = read_envelope(root);
+  if (!envelope) return std::nullopt;
+  if (envelope->kind == "NodePolicy" || envelope->kind == "PodSlice") {
+    root.at("kind").invalid(envelope->kind +
+                            " is written by the operator in a cluster and has no place among "
+                            "manifests; allowed: " +
+                            join(kinds));
     return std::nullopt;
   }
+  if (!is_one_of(kinds, *envelope, root)) return std::nullopt;
   return envelope;
+}
+
+template <typename Kind>
+DecodedKind<Kind> decode_own(Document&& document, const std::string& kind,
+                             const Value<decltype(Kind::spec)>& spec) {
+  Decoding decoding{&document, {}, {}};
+  const Cursor root(document.json, decoding);
+  DecodedKind<Kind> decoded;
+  const auto envelope = read_envelope(root);
+  if (envelope && is_one_of({kind}, *envelope, root)) {
+    decoded.object = decode_custom<Kind>(root, Scope::kCluster, spec);
+  }
+  decoded.problems = std::move(decoding.problems);
+  sort_by_place(decoded.problems);
+  if (!decoded.problems.empty()) decoded.object.reset();
+  return decoded;
 }
 
 }  // namespace
@@ -162,7 +211,7 @@ Decoded decode(Document&& document) {
   Decoding decoding{&document, {}, {}};
   const Cursor root(document.json, decoding);
   Decoded decoded;
-  const auto envelope = read_envelope(root);
+  const auto envelope = read_written(root);
   if (envelope) decoded.object = decode_kind(root, *envelope);
   if (!envelope || envelope->kind == "Secret") wipe(document.json);
   decoded.problems = std::move(decoding.problems);
@@ -171,10 +220,20 @@ Decoded decode(Document&& document) {
   return decoded;
 }
 
+DecodedKind<NodePolicy> decode_node_policy(Document&& document) {
+  return decode_own<NodePolicy>(std::move(document), "NodePolicy", node_policy_table());
+}
+
+DecodedKind<PodSlice> decode_pod_slice(Document&& document) {
+  return decode_own<PodSlice>(std::move(document), "PodSlice", pod_slice_table());
+}
+
 std::optional<Json> spec_schema(std::string_view kind) {
   if (kind == "IPsecPolicy") return policy_table().schema;
   if (kind == "Tunnel") return tunnel_table().schema;
   if (kind == "NodeEndpoint") return endpoint_table().schema;
+  if (kind == "NodePolicy") return node_policy_table().schema;
+  if (kind == "PodSlice") return pod_slice_table().schema;
   return std::nullopt;
 }
 

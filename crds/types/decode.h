@@ -1,4 +1,5 @@
-// decode: one document -> one object, or everything that is wrong with it.
+// decode: one document -> one object, or everything that is wrong with it. What people write comes
+// by decode(); what only Espalier writes, by a function per kind.
 //
 // Guarantees: strict (an unknown field, a wrong type, a value out of range is a problem) and never
 // throws; all problems of the document are found, up to kMaxProblems, each with file, line and
@@ -14,6 +15,8 @@
 #include "crds/types/document.h"
 #include "crds/types/ipsec_policy.h"
 #include "crds/types/node_endpoint.h"
+#include "crds/types/node_policy.h"
+#include "crds/types/pod_slice.h"
 #include "crds/types/problem.h"
 #include "crds/types/secret.h"
 #include "crds/types/tunnel.h"
@@ -31,6 +34,15 @@ struct Decoded {
 
 // A Secret's values are wiped from the document.
 [[nodiscard]] Decoded decode(Document&& document);
+
+template <typename Kind>
+struct DecodedKind {
+  std::optional<Kind> object;  // only if there are no problems
+  Problems problems;           // by place
+};
+
+[[nodiscard]] DecodedKind<NodePolicy> decode_node_policy(Document&& document);
+[[nodiscard]] DecodedKind<PodSlice> decode_pod_slice(Document&& document);
 
 // The structural schema of a kind's spec that the decoder keeps to, for comparison with the CRD;
 // nullopt for a kind without one.

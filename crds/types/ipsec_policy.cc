@@ -132,8 +132,9 @@ Value<IPsecPolicySpec> ipsec_policy_spec() {
       "cryptoPolicy", &Spec::crypto_policy,
       choice<CryptoPolicy>({{"Honor", CryptoPolicy::kIgnore, "system-wide crypto policy"},
                             {"Ignore", CryptoPolicy::kIgnore, {}}}));
-  shape.optional("exemptions", &Spec::exemptions,
-                 keyed_list(exemption(), 0, 64, "name", &Exemption::name));
+  shape.optional(
+      "exemptions", &Spec::exemptions,
+      keyed_list(exemption(), 0, 64, {"name"}, [](const Exemption& one) { return one.name; }));
   shape.rule(check_policy);
   return shape.value();
 }

@@ -3,6 +3,8 @@
 
 #include "crds/types/ipsec_policy.h"
 #include "crds/types/node_endpoint.h"
+#include "crds/types/node_policy.h"
+#include "crds/types/pod_slice.h"
 #include "crds/types/secret.h"
 #include "crds/types/tunnel.h"
 #include "crds/types/values.h"
@@ -12,6 +14,8 @@ namespace espalier::crds {
 [[nodiscard]] Value<IPsecPolicySpec> ipsec_policy_spec();
 [[nodiscard]] Value<TunnelSpec> tunnel_spec();
 [[nodiscard]] Value<NodeEndpointSpec> node_endpoint_spec();
+[[nodiscard]] Value<NodePolicySpec> node_policy_spec();
+[[nodiscard]] Value<PodSliceSpec> pod_slice_spec();
 
 // data: base64 in the manifest; string_data: plain text. Values are bounded to 1 MiB together, as
 // in Kubernetes.

@@ -1,6 +1,7 @@
 // What every kind has: a name, perhaps a namespace and labels, and where it was written.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -14,6 +15,10 @@ struct Meta {
   std::string name;
   std::map<std::string, std::string> labels;
   Origin origin;  // for messages; no part of what the object says
+  // From the API server: tells the object from another of its name, and counts the changes of its
+  // spec. Empty and 0 where it was read from a file.
+  std::string uid{};
+  std::int64_t generation = 0;
 };
 
 // "edge/branch", "cluster"

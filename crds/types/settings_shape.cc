@@ -98,7 +98,8 @@ Value<Ppk> ppk_settings() {
                  choice<PpkMode>({{"Insist", PpkMode::kInsist, {}},
                                   {"Prefer", PpkMode::kPrefer, {}},
                                   {"Never", PpkMode::kNever, {}}}));
-  shape.optional("keys", &Ppk::keys, keyed_list(key.value(), 1, 16, "id", &PpkKey::id));
+  shape.optional("keys", &Ppk::keys,
+                 keyed_list(key.value(), 1, 16, {"id"}, [](const PpkKey& one) { return one.id; }));
   shape.rule([](const Ppk& ppk, const Cursor& here) {
     if (ppk.mode != PpkMode::kNever && ppk.keys.empty()) {
       here.invalid("`keys` is missing: with mode Insist or Prefer at least one is needed");

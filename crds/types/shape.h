@@ -70,6 +70,12 @@ class Shape {
     return *this;
   }
 
+  // Fields that are not known are no problem: for what another release may have written.
+  Shape& tolerant() {
+    tolerant_ = true;
+    return *this;
+  }
+
   Shape& rule(std::function<void(const T&, const Cursor&)> check) {
     rules_.push_back(std::move(check));
     return *this;
@@ -90,7 +96,7 @@ class Shape {
       }
     }
     for (const auto& [key, child] : here.json().items()) {
-      bool known = false;
+      bool known = tolerant_;
       for (const Field& field : fields_) known = known || field.name == key;
       if (!known) here.unknown_key(key, names());
     }
@@ -125,6 +131,7 @@ class Shape {
     std::function<void(const Cursor&, T&)> read;
   };
 
+  bool tolerant_ = false;
   std::vector<Field> fields_;
   std::vector<std::string> pending_;
   std::vector<std::function<void(const T&, const Cursor&)>> rules_;

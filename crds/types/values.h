@@ -119,25 +119,28 @@ template <typename T>
   return all;
 }
 
-// As list, keyed: no two entries have the same `member`, which is the field `key`.
-template <typename T>
+// As list, keyed by the fields `keys`: no two entries have the same key_of(entry), which can be
+// compared and stands for these fields.
+template <typename T, typename KeyOf>
 [[nodiscard]] Value<std::vector<T>> keyed_list(Value<T> item, std::size_t min, std::size_t max,
-                                               std::string key, std::string T::*member) {
+                                               std::vector<std::string> keys, KeyOf key_of) {
   Value<std::vector<T>> all = list(std::move(item), min, max);
   all.schema["x-kubernetes-list-type"] = "map";
-  all.schema["x-kubernetes-list-map-keys"] = Json::array({key});
-  all.read = [read = std::move(all.read), key,
-              member](const Cursor& here) -> std::optional<std::vector<T>> {
+  all.schema["x-kubernetes-list-map-keys"] = keys;
+  all.read = [read = std::move(all.read), keys = std::move(keys),
+              key_of](const Cursor& here) -> std::optional<std::vector<T>> {
     auto items = read(here);
     if (!items) return std::nullopt;
+    const auto place = [&](std::size_t i) {
+      return keys.size() == 1 ? here.at(i).at(keys[0]) : here.at(i);
+    };
+    std::map<decltype(key_of((*items)[0])), std::size_t> seen;
     bool unique = true;
     for (std::size_t i = 0; i < items->size(); ++i) {
-      for (std::size_t j = 0; j < i; ++j) {
-        if ((*items)[i].*member != (*items)[j].*member) continue;
-        here.at(i).at(key).invalid(fmt::format("is the same as {}", here.at(j).at(key).field()));
-        unique = false;
-        break;
-      }
+      const auto [first, fresh] = seen.emplace(key_of((*items)[i]), i);
+      if (fresh) continue;
+      place(i).invalid(fmt::format("is the same as {}", place(first->second).field()));
+      unique = false;
     }
     if (!unique) return std::nullopt;
     return items;

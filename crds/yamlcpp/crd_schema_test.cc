@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "crds/types/decode.h"
+#include "crds/types/status.h"
 #include "crds/yamlcpp/yaml_documents.h"
 #include "tests/source_dir.h"
 
@@ -114,13 +115,21 @@ TEST_P(Crd, AgreesWithTheDecoder) {
   EXPECT_EQ(std::string(crd.at("spec").at("group")) + "/" +
                 std::string(crd.at("spec").at("versions").at(0).at("name")),
             kApiVersion);
-  expect_same("spec", *spec_schema(kind), schema_of(crd).at("properties").at("spec"));
+  const Json& properties = schema_of(crd).at("properties");
+  expect_same("spec", *spec_schema(kind), properties.at("spec"));
+  const std::optional<Json> status = status_schema(kind);
+  ASSERT_EQ(status.has_value(), properties.contains("status"));
+  if (status) {
+    expect_same("status", *status, properties.at("status"));
+    EXPECT_TRUE(crd.at("spec").at("versions").at(0).at("subresources").contains("status"));
+  }
 }
 
 TEST_P(Crd, BoundsEverythingAndTellsWhatItIs) {
   const Json crd = read_crd(GetParam().second);
   ASSERT_TRUE(crd.contains("spec"));
   for (const char* part : {"spec", "status"}) {
+    if (!schema_of(crd).at("properties").contains(part)) continue;
     expect_bounded_and_told(part, schema_of(crd).at("properties").at(part), false);
   }
 }
@@ -128,7 +137,9 @@ TEST_P(Crd, BoundsEverythingAndTellsWhatItIs) {
 INSTANTIATE_TEST_SUITE_P(Kinds, Crd,
                          testing::Values(std::pair("IPsecPolicy", "ipsecpolicies"),
                                          std::pair("Tunnel", "tunnels"),
-                                         std::pair("NodeEndpoint", "nodeendpoints")));
+                                         std::pair("NodeEndpoint", "nodeendpoints"),
+                                         std::pair("NodePolicy", "nodepolicies"),
+                                         std::pair("PodSlice", "podslices")));
 
 }  // namespace
 }  // namespace espalier::crds
