@@ -96,6 +96,8 @@ struct Settings {
   std::size_t half_open_before_cookies = 256;  // of unknown addresses, all together
   std::size_t half_open_per_address = 16;      // then that address is asked for a cookie
   std::size_t fragment_size = 1232;            // octets of UDP payload; RFC 7383 section 2.5.1
+  // Between NAT keepalives where a NAT stands in front of us (RFC 3948 section 4).
+  Duration nat_keepalive = std::chrono::seconds(20);
   Duration drain = std::chrono::seconds(5);  // an old inbound SA lives on after its Delete was due
   std::string vendor_id;                     // empty: none is sent
 };

@@ -35,9 +35,12 @@ struct Datagram {
   Endpoint local;
   Endpoint remote;
   bool encapsulated =
-      false;  // port 4500: the non-ESP marker is the socket layer's, never in `data`
-  Bytes data;
+      false;   // port 4500: the non-ESP marker is the socket layer's, never in `data`
+  Bytes data;  // an IKE message, or the one octet of a NAT keepalive, which goes without the marker
 };
+
+// RFC 3948 section 2.3.
+inline constexpr std::uint8_t kNatKeepalive = 0xff;
 
 // ----------------------------------------------------------------------------------------------
 // outputs

@@ -6,6 +6,7 @@
 #     --ca NAME      an authority of $PKI to trust; may be repeated
 #     --setup TEXT   more for strongswan.conf's charon section, or for ipsec.conf's config setup; may be repeated
 #     --plugin NAME  one more plugin of charon's
+#     --secret LINE  a line of libreswan's ipsec.secrets
 #   peer NAMESPACE COMMAND…       runs a command in the peer's root and network: peer node1 swanctl --list-sas
 #   peer_up NAMESPACE CHILD       initiates and waits; fails when there is no SA in time
 #   peer_log NAMESPACE            what the daemon wrote
@@ -13,6 +14,7 @@
 #   peer_stop NAMESPACE           ends it as an administrator would
 #   peer_start NAMESPACE          starts it again with the configuration it had
 #   peer_files NAMESPACE          the folder that is its root: files put there are seen by it
+#   peer_change NAMESPACE <CONF   other connections in place of those it has, while it runs
 #
 # Each namespace has an overlay of its own over $ESPALIER_PEERS. libreswan's updown script is off unless a conn names one. It asks
 # for its peer's certificate only where the conn has rightca (%same: the one that signed ours).
@@ -37,16 +39,17 @@ _peer_root() {
   _peer_plugins[$1]=''
 }
 
-# Reads the options into _certs and _cas.
+# Reads the options into _certs, _cas and _secrets.
 _peer_options() {
   local namespace=$1
-  _certs=() _cas=()
+  _certs=() _cas=() _secrets=()
   shift
   while [ $# -gt 0 ]; do
     case "$1" in
       --cert) _certs+=("$2") ;;
       --ca) _cas+=("$2") ;;
       --setup) _peer_setup[$namespace]+="$2"$'\n' ;;
+      --secret) _secrets+=("$2") ;;
       --plugin) _peer_plugins[$namespace]+=" $2" ;;
       *) echo "peer: unknown option $1" >&2; return 1 ;;
     esac
@@ -55,7 +58,7 @@ _peer_options() {
 }
 
 strongswan_node() {
-  local namespace=$1 root=/run/peers/$1/root _certs _cas one
+  local namespace=$1 root=/run/peers/$1/root _certs _cas _secrets one
   _peer_root "$namespace" strongswan
   _peer_options "$@" || return 1
   for one in "${_certs[@]}"; do
@@ -85,16 +88,20 @@ strongswan_node() {
   peer_start "$namespace"
 }
 
+# The configuration around the connections on standard input.
+_ipsec_conf() {
+  printf 'config setup\n  logfile=/var/log/ike.log\n  logtime=no\n'
+  printf '%s' "${_peer_setup[$1]}" | sed 's/^ */  /'
+  printf '\nconn %%default\n  leftupdown=\n\n'
+  cat
+}
+
 libreswan_node() {
-  local namespace=$1 root=/run/peers/$1/root _certs _cas one
+  local namespace=$1 root=/run/peers/$1/root _certs _cas _secrets one
   _peer_root "$namespace" libreswan
   _peer_options "$@" || return 1
-  {
-    printf 'config setup\n  logfile=/var/log/ike.log\n  logtime=no\n'
-    printf '%s' "${_peer_setup[$namespace]}" | sed 's/^ */  /'
-    printf '\nconn %%default\n  leftupdown=\n\n'
-    cat
-  } >"$root/etc/ipsec.conf"
+  _ipsec_conf "$namespace" >"$root/etc/ipsec.conf"
+  printf '%s\n' "${_secrets[@]}" >"$root/etc/ipsec.secrets"
   _nss() { peer "$namespace" "$1" -d sql:/var/lib/ipsec/nss "${@:2}" >>"$root/tmp/nss.log" 2>&1 || { cat "$root/tmp/nss.log" >&2; return 1; }; }
   peer "$namespace" ipsec initnss >"$root/tmp/nss.log" 2>&1 || return 1
   for one in "${_certs[@]}"; do
@@ -129,6 +136,21 @@ peer_start() {
       peer "$namespace" /usr/libexec/ipsec/addconn --config /etc/ipsec.conf --autoall >"$root/tmp/load.out" 2>&1 || _peer_failed "$root"
       ;;
     *) echo "no peer was set up in $namespace" >&2; return 1 ;;
+  esac
+}
+
+peer_change() {
+  local root=/run/peers/$1/root conn
+  case "${_peer_kind[$1]}" in
+    strongswan)
+      cat >"$root/etc/swanctl/swanctl.conf"
+      peer "$1" swanctl --load-all >"$root/tmp/load.out" 2>&1 || _peer_failed "$root"
+      ;;
+    libreswan)
+      for conn in $(sed -n 's/^conn \([^%].*\)/\1/p' "$root/etc/ipsec.conf"); do peer "$1" ipsec delete "$conn" >/dev/null 2>&1 || true; done
+      _ipsec_conf "$1" >"$root/etc/ipsec.conf"
+      peer "$1" /usr/libexec/ipsec/addconn --config /etc/ipsec.conf --autoall >"$root/tmp/load.out" 2>&1 || _peer_failed "$root"
+      ;;
   esac
 }
 

@@ -163,7 +163,7 @@ void Core::report_failure(const IkeSa& sa, std::optional<std::size_t> child_inde
 void Core::schedule(IkeSa& sa) {
   if (!sas.contains(sa.id)) return;
   TimePoint at = sa.remove_at;
-  if (sa.alive()) at = std::min({at, sa.rekey_at, sa.liveness_at});
+  if (sa.alive()) at = std::min({at, sa.rekey_at, sa.liveness_at, sa.keepalive_at});
   if (sa.outstanding) at = std::min(at, sa.outstanding->resend_at);
   if (sa.handshake) at = std::min(at, sa.handshake->expires);
   for (const auto& child : sa.children) {

@@ -60,6 +60,7 @@ void established(Core& core, IkeSa& sa, bool initial_contact) {
     sa.rekey_at = core.now + core.spread(connection.lifetime, 10);
   if (connection.liveness.delay > Duration::zero())
     sa.liveness_at = core.now + connection.liveness.delay;
+  if (sa.nat_local) sa.keepalive_at = core.now + core.settings.nat_keepalive;
   ++core.counters.ike_sas_established;
   core.report(IkeSaUp{sa.id, sa.connection_id, sa.initiator, false});
   if (initial_contact) {

@@ -54,6 +54,7 @@ Result<IkeSa*> make_successor(Core& core, IkeSa& old, const IkeRekey& ike, ByteV
     next.rekey_at = core.now + core.spread(connection.lifetime, 10);
   if (connection.liveness.delay > Duration::zero())
     next.liveness_at = core.now + connection.liveness.delay;
+  if (next.nat_local) next.keepalive_at = core.now + core.settings.nat_keepalive;
   ++core.counters.ike_sas_rekeyed;
   core.report(IkeSaUp{next.id, next.connection_id, initiator, true});
   core.schedule(next);

@@ -55,6 +55,13 @@ void check_liveness(Core& core, IkeSa& sa) {
   queue(core, sa, std::move(probe));
 }
 
+// ESP that goes out meanwhile is not counted: an octet every 20 s is cheaper than asking the
+// kernel.
+void keep_mapping(Core& core, IkeSa& sa) {
+  sa.keepalive_at = core.now + core.settings.nat_keepalive;
+  core.outputs.emplace_back(Send{sa.local, sa.remote, true, Bytes{kNatKeepalive}});
+}
+
 void on_child_time(Core& core, IkeSa& sa, ChildSa& child) {
   if (child.release_at <= core.now) {
     child.release_at = kNever;
@@ -112,6 +119,7 @@ void on_time(Core& core, IkeSa& sa) {
     queue(core, sa, std::move(task));
   }
   if (!gone() && sa.alive() && sa.liveness_at <= core.now) check_liveness(core, sa);
+  if (!gone() && sa.alive() && sa.keepalive_at <= core.now) keep_mapping(core, sa);
   if (!gone() && sa.remove_at <= core.now) return end_ike_sa(core, sa, sa.delete_reason);
   if (!gone()) run_tasks(core, sa);
   core.schedule(sa);

@@ -186,6 +186,7 @@ struct IkeSa {
   TimePoint remove_at = kNever;  // when a replaced or deleted one goes, whatever the peer does
   TimePoint last_heard{};
   TimePoint liveness_at = kNever;
+  TimePoint keepalive_at = kNever;  // only behind a NAT
   Ticket usage_ticket = 0;
   std::size_t usage_answers = 0;
   std::uint64_t usage_sum = 0, usage_seen = 0;

@@ -49,6 +49,27 @@ TEST(Restart, LosesNoPacket) {
   }
 }
 
+// Whoever stands behind a NAT keeps its mapping (RFC 3948 section 4), also on the IKE SA that
+// replaced another, and no longer than that stands.
+TEST(NatKeepalive, GoesEveryTwentySecondsWhileAnIkeSaStands) {
+  Pair pair;
+  Connection connection = pair.a.connection_to(pair.b);
+  connection.udp = UdpEncapsulation::kAlways;  // as if a NAT stood in front of a
+  connection.lifetime = 55s;
+  connection.liveness.delay = 1h;
+  pair.a.set(1, connection);
+  pair.establish();
+  pair.run_for(101s);
+  const std::size_t sent = pair.count("a -> b  keepalive");
+  EXPECT_GE(sent, 4U);
+  EXPECT_LE(sent, 5U);
+  EXPECT_EQ(pair.count("b -> a  keepalive"), 0U) << "no NAT in front of b";
+  EXPECT_GE(pair.count("a -> b  CREATE_CHILD_SA"), 1U) << "the IKE SA was rekeyed";
+  pair.a.command(TerminateConnection{1});
+  pair.run_for(60s);
+  EXPECT_EQ(pair.count("a -> b  keepalive"), sent);
+}
+
 TEST(Refusal, EachSideKnowsWhatItIsToldAndNoMore) {
   struct Case {
     const char* certificate;

@@ -225,6 +225,10 @@ std::string Simulation::line_of(const Node& from, const Datagram& sent) const {
 }
 
 void Simulation::carry(Node& from, const Datagram& sent) {
+  if (sent.data == Bytes{kNatKeepalive}) {  // ends in the peer's kernel
+    lines_.push_back(from.name() + " -> " + name_of_address(sent.remote.address) + "  keepalive");
+    return;
+  }
   std::string line = line_of(from, sent);
   const bool lost = cut || (allow && !allow(line)) || random_() % 100 < faults.drop_percent;
   Flying flying;

@@ -139,6 +139,18 @@ TEST_F(NetTest, StripsAndAddsTheNonEspMarker) {
   EXPECT_EQ(answers[0].data, (Bytes{0, 0, 0, 0, 5}));
 }
 
+TEST_F(NetTest, SendsKeepalivesWithoutTheMarker) {
+  IkeSockets sockets = open();
+  UdpSocket peer = raw(at("127.0.0.1", 0));
+  ASSERT_TRUE(sockets.queue({at("127.0.0.1", 4500), peer.bound(), true, {0xff}}));
+  flush(sockets);
+  ReceiveBuffers buffers;
+  std::vector<Datagram> got;
+  peer.receive(buffers, got);
+  ASSERT_THAT(got, SizeIs(1));
+  EXPECT_EQ(got[0].data, (Bytes{0xff}));
+}
+
 TEST_F(NetTest, KeepalivesEspAndShortThingsDoNotGetThrough) {
   IkeSockets sockets = open();
   UdpSocket peer = raw(at("127.0.0.1", 0));

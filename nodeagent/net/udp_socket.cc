@@ -21,6 +21,10 @@ constexpr std::array<std::uint8_t, 4> kNonEspMarker{};
 // RFC 3948 section 2.3.
 constexpr std::uint8_t kKeepalive = 0xff;
 
+bool is_keepalive(ByteView payload) {
+  return payload.size() == 1 && payload[0] == kKeepalive;
+}
+
 // Room for one in_pktinfo or in6_pktinfo.
 struct alignas(cmsghdr) Control {
   std::array<std::uint8_t, CMSG_SPACE(sizeof(in6_pktinfo))> bytes{};
@@ -184,7 +188,7 @@ bool UdpSocket::receive(ReceiveBuffers& buffers, std::vector<Datagram>& out) {
 void UdpSocket::accept(ByteView payload, const Endpoint& local, const Endpoint& remote,
                        std::vector<Datagram>& out) {
   if (options_.nat_traversal) {
-    if (payload.size() == 1 && payload[0] == kKeepalive) {
+    if (is_keepalive(payload)) {
       ++counters_.keepalives;
       return;
     }
@@ -218,8 +222,9 @@ bool UdpSocket::flush(std::vector<SendFailure>& failures) {
       Datagram& datagram = queue_[i];
       receivers[i] = to_socket_address(datagram.remote);
       // sendmmsg writes to neither buffer; iovec serves both directions and so lacks the const.
+      const bool marked = options_.nat_traversal && !is_keepalive(datagram.data);
       vectors[i][0] = {const_cast<std::uint8_t*>(kNonEspMarker.data()),
-                       options_.nat_traversal ? kNonEspMarker.size() : 0};
+                       marked ? kNonEspMarker.size() : 0};
       vectors[i][1] = {datagram.data.data(), datagram.data.size()};
       messages[i] = {};
       msghdr& header = messages[i].msg_hdr;

@@ -1,121 +1,167 @@
-# Sourced by the interop tests: node1 runs espalier-agent with one Tunnel, node2 another IKE daemon with one connection.
+# Sourced by the interop tests, after lib.sh and espalier.sh: one Tunnel on our node, one connection at the peer's, from the same options.
 #
-#   our_tunnel [OPTION…]      writes node1's manifests; then espalier_start 1
+#   our_tunnel [OPTION…]        adds the Tunnel to the folder of node --at, whose agent takes it at once where it runs
+#   their_strongswan [OPTION…]  starts strongSwan on node --to with the other end; --at, --to and the rest as above
+#   their_libreswan [OPTION…]   starts libreswan on node --to
+#   their_change [OPTION…]      gives the running peer on node --to another connection; its SAs should be gone
+#     --at N --to M               ours and theirs, default 1 and 2
+#     --name NAME                 of the Tunnel and of the connection, default lab
+#     --cert NAME                 our certificate, default nodeN; --ca NAME: that the peer's must come from, default root
+#     --their-cert NAME           theirs, default nodeM
+#     --as IDENTITY               that we claim, default nodeN.lab; --peer-as IDENTITY: that we expect, default nodeM.lab
+#     --local ADDRESS, --remote ADDRESS    of our outer address and theirs (as we see them), default those of --family
 #     --mode Transport|Tunnel     default Transport
 #     --family 4|6                of the outer addresses, default 4
-#     --establish Eager|Passive|OnDemand   default Eager
-#     --pods                      tunnel between the pod networks of both nodes, both families
-#     --ppk                       PPK "lab", insisted on      (node2 uses the same, $LAB_PPK)
-#     --ike PROPOSAL --esp PROPOSAL --life SECONDS (of the Child)
-#   their_strongswan [OPTION…]  the other end; --pods --family --ppk --initiate as above
-#   their_libreswan [OPTION…]
-#   settle NAME                the SA pair stands, both ways by ESP
+#     --pods [--inner 4|6]        tunnel between the pod networks of both nodes, both families or one
+#     --establish Eager|Passive|OnDemand   ours, default Eager
+#     --ppk [SECRET]              PPK "lab", insisted on; SECRET is what ours has (default $LAB_PPK, which is theirs)
+#     --ike PROPOSAL --esp PROPOSAL        ours; --their-ike, --their-esp: theirs, in their own spelling
+#     --life SECONDS, --ike-life SECONDS   of the Child and of the IKE SA, ours
+#     --liveness DURATION         of silence before ours asks whether the peer lives, default 30s
+#     --key ec|rsa                what libreswan shall prove itself by
+#   settle NAME [FROM TO ADDRESS]        the SA pair stands; ping crosses
+#   stream_check NAME FROM TO ADDRESS COMMAND…   nothing of a numbered stream is lost while the command runs
+#   gone A B                    no SA at either node
 # shellcheck shell=bash
 
 LAB_PPK=0x0102030405060708090a0b0c0d0e0f100102030405060708090a0b0c0d0e0f10
 
 _tunnel_options() {
-  _mode=Transport _family=4 _establish=Eager _pods='' _ppk='' _ike_keywords=aes256gcm16-prfsha384-ecp256 _esp_keywords=aes256gcm16 _life=1h _key=ec
+  _at=1 _to=2 _name=lab _cert='' _ca=root _their_cert='' _as='' _peer_as='' _local='' _remote=''
+  _mode=Transport _family=4 _pods='' _inner='4 6' _establish=Eager _ppk='' _life=1h _ike_life=8h _key=ec
+  _ike_proposal=aes256gcm16-prfsha384-ecp256 _esp_proposal=aes256gcm16 _their_ike='' _their_esp='' _liveness=30s
   while [ $# -gt 0 ]; do
     case $1 in
-      --mode) _mode=$2; shift 2 ;;
-      --family) _family=$2; shift 2 ;;
-      --establish) _establish=$2; shift 2 ;;
-      --pods) _pods=yes _mode=Tunnel; shift ;;
-      --ppk) _ppk=yes; shift ;;
-      --ike) _ike_keywords=$2; shift 2 ;;
-      --esp) _esp_keywords=$2; shift 2 ;;
-      --life) _life=$2s; shift 2 ;;
-      --key) _key=$2; shift 2 ;;
+      --at) _at=$2 ;;
+      --to) _to=$2 ;;
+      --name) _name=$2 ;;
+      --cert) _cert=$2 ;;
+      --ca) _ca=$2 ;;
+      --their-cert) _their_cert=$2 ;;
+      --as) _as=$2 ;;
+      --peer-as) _peer_as=$2 ;;
+      --local) _local=$2 ;;
+      --remote) _remote=$2 ;;
+      --mode) _mode=$2 ;;
+      --family) _family=$2 ;;
+      --inner) _inner=$2 ;;
+      --establish) _establish=$2 ;;
+      --ike) _ike_proposal=$2 ;;
+      --esp) _esp_proposal=$2 ;;
+      --their-ike) _their_ike=$2 ;;
+      --their-esp) _their_esp=$2 ;;
+      --life) _life=$2s ;;
+      --ike-life) _ike_life=$2s ;;
+      --liveness) _liveness=$2 ;;
+      --key) _key=$2 ;;
+      --pods) _pods=yes _mode=Tunnel; shift; continue ;;
+      --ppk)
+        _ppk=$LAB_PPK
+        if [[ ${2:-} == 0x* ]]; then _ppk=$2; shift; fi
+        shift
+        continue
+        ;;
       *) echo "tunnel: $1?" >&2; return 1 ;;
     esac
+    shift 2
   done
+  : "${_cert:=node$_at}" "${_their_cert:=node$_to}" "${_as:=node$_at.lab}" "${_peer_as:=node$_to.lab}"
+  : "${_local:=$(node_ip "$_at" "$_family")}" "${_remote:=$(node_ip "$_to" "$_family")}"
+}
+
+# _nets NODE SEPARATOR: its pod networks of the inner families.
+_nets() {
+  local f list=''
+  for f in $_inner; do list+="${list:+$2}$(pod_net "$1" "$f")"; done
+  echo "$list"
 }
 
 our_tunnel() {
   _tunnel_options "$@"
-  local local_nets="" remote_nets=""
-  LAB_NODES=2 espalier_node 1
+  local local_nets='' remote_nets='' dir
+  dir=$(espalier_dir "$_at")
+  mkdir -p "$dir/manifests" "$dir/state"
   if [ -n "$_pods" ]; then
-    local_nets="subnets: [\"$(pod_net 1)\", \"$(pod_net 1 6)\"]"
-    remote_nets="subnets: [\"$(pod_net 2)\", \"$(pod_net 2 6)\"]"
+    local_nets="subnets: [\"$(_nets "$_at" '", "')\"]"
+    remote_nets="subnets: [\"$(_nets "$_to" '", "')\"]"
   fi
-  # The peer is no node of ours.
-  rm "$(espalier_dir 1)/manifests/nodes.yaml"
-  espalier_apply 1 - <<-YAML
+  cat >"$dir/manifests/.new" <<-YAML
 	apiVersion: espalier.io/v1alpha1
 	kind: Tunnel
-	metadata: {name: lab, namespace: edge}
+	metadata: {name: $_name, namespace: edge}
 	spec:
 	  mode: $_mode
 	  establish: $_establish
 	  local:
-	    node: node1
-	    address: "$(node_ip 1 "$_family")"
-	    identity: node1.lab
+	    node: node$_at
+	    address: "$_local"
+	    identity: $_as
 	    $local_nets
-	    authentication: {type: X509, x509: {certificateRef: {name: node1}}}
+	    authentication: {type: X509, x509: {certificateRef: {name: $_name-own}}}
 	  remote:
-	    addresses: ["$(node_ip 2 "$_family")"]
-	    identity: node2.lab
+	    addresses: ["$_remote"]
+	    identity: $_peer_as
 	    $remote_nets
-	    authentication: {type: X509, x509: {trustRef: {name: root}}}
-	  ike: {proposals: [$_ike_keywords]}
-	  esp: {proposals: [$_esp_keywords], pfs: true, lifetime: $_life}
-	  ${_ppk:+"ppk: {mode: Insist, keys: [{id: lab, secretRef: {name: ppk, key: lab}}]}"}
+	    authentication: {type: X509, x509: {trustRef: {name: $_name-trust}}}
+	  ike: {proposals: [$_ike_proposal], lifetime: $_ike_life}
+	  esp: {proposals: [$_esp_proposal], pfs: true, lifetime: $_life}
+	  liveness: {delay: $_liveness}
+	  ${_ppk:+"ppk: {mode: Insist, keys: [{id: lab, secretRef: {name: $_name-ppk, key: lab}}]}"}
 	---
 	apiVersion: v1
 	kind: Secret
 	type: kubernetes.io/tls
-	metadata: {name: node1, namespace: edge}
+	metadata: {name: $_name-own, namespace: edge}
 	stringData:
 	  tls.crt: |
-	$(_pem "$PKI/node1.crt")
+	$(_pem "$PKI/$_cert.crt" "$PKI/$_cert.chain")
 	  tls.key: |
-	$(_pem "$PKI/node1.key")
+	$(_pem "$PKI/$_cert.key")
 	---
 	apiVersion: v1
 	kind: Secret
-	metadata: {name: root, namespace: edge}
+	metadata: {name: $_name-trust, namespace: edge}
 	stringData:
 	  ca.crt: |
-	$(_pem "$PKI/root.crt")
+	$(_pem "$PKI/$_ca.crt")
 	---
 	apiVersion: v1
 	kind: Secret
-	metadata: {name: ppk, namespace: edge}
-	stringData: {lab: "$LAB_PPK"}
+	metadata: {name: $_name-ppk, namespace: edge}
+	stringData: {lab: "${_ppk:-$LAB_PPK}"}
 	YAML
+  mv "$dir/manifests/.new" "$dir/manifests/tunnel-$_name.yaml"
 }
 
-their_strongswan() {
-  _tunnel_options "$@"
-  local ts="mode = transport"
+# drop_tunnel N NAME: takes it out of the folder again.
+drop_tunnel() { rm "$(espalier_dir "$1")/manifests/tunnel-$2.yaml"; }
+
+_strongswan_conf() {
+  local ts="mode = ${_mode,,}"
   [ -z "$_pods" ] || ts="mode = tunnel
-	      local_ts = $(pod_net 2),$(pod_net 2 6)
-	      remote_ts = $(pod_net 1),$(pod_net 1 6)"
-  [ "$_mode$_pods" != Tunnel ] || ts="mode = tunnel"
-  strongswan_node node2 --cert node2 --ca root <<-CONF
+	      local_ts = $(_nets "$_to" ,)
+	      remote_ts = $(_nets "$_at" ,)"
+  cat <<-CONF
 	connections {
-	  lab {
+	  $_name {
 	    version = 2
-	    local_addrs = $(node_ip 2 "$_family")
-	    remote_addrs = $(node_ip 1 "$_family")
-	    proposals = $_ike_keywords
+	    local_addrs = $_remote
+	    remote_addrs = ${_seen:-$_local}
+	    proposals = ${_their_ike:-$_ike_proposal}
 	    ${_ppk:+ppk_id = lab
 	    ppk_required = yes}
 	    local {
 	      auth = pubkey
-	      certs = node2.crt
-	      id = node2.lab
+	      certs = $_their_cert.crt
+	      id = $_peer_as
 	    }
 	    remote {
 	      auth = pubkey
-	      id = node1.lab
+	      id = $_as
 	    }
-	    children { lab {
+	    children { $_name {
 	      $ts
-	      esp_proposals = $_esp_keywords-ecp256-esn-noesn
+	      esp_proposals = ${_their_esp:-$_esp_proposal-ecp256-esn-noesn}
 	    } }
 	  }
 	}
@@ -126,35 +172,54 @@ their_strongswan() {
 	CONF
 }
 
-their_libreswan() {
-  _tunnel_options "$@"
-  local nets="type=transport" auth=ecdsa
+# libreswan has one selector pair per connection.
+_libreswan_conf() {
+  local nets="type=${_mode,,}" auth=ecdsa
   [ "$_key" != rsa ] || auth=rsasig
-  [ -z "$_pods" ] || nets="leftsubnet=$(pod_net 2)
-	  rightsubnet=$(pod_net 1)"
-  libreswan_node node2 --cert node2 --ca root <<-CONF
-	conn lab
-	  left=$(node_ip 2 "$_family")
-	  leftid=@node2.lab
-	  leftcert=node2
-	  right=$(node_ip 1 "$_family")
-	  rightid=@node1.lab
+  [ -z "$_pods" ] || nets="leftsubnet=$(_nets "$_to" ,)
+	  rightsubnet=$(_nets "$_at" ,)"
+  cat <<-CONF
+	conn $_name
+	  left=$_remote
+	  leftid=@$_peer_as
+	  leftcert=$_their_cert
+	  right=${_seen:-$_local}
+	  rightid=@$_as
 	  rightca=%same
 	  $nets
 	  ikev2=insist
 	  authby=$auth
-	  ike=aes_gcm256-sha2_384;dh19
-	  esp=aes_gcm256
+	  ike=${_their_ike:-aes_gcm256-sha2_384;dh19}
+	  esp=${_their_esp:-aes_gcm256}
 	  ${_ppk:+ppk=insist}
 	  auto=add
 	CONF
 }
 
+# What the peer sees of us is another address behind NAT: `_seen=ADDRESS their_…`.
+their_strongswan() {
+  _tunnel_options "$@"
+  strongswan_node "node$_to" --cert "$_their_cert" --ca root < <(_strongswan_conf)
+}
+
+their_libreswan() {
+  _tunnel_options "$@"
+  libreswan_node "node$_to" --cert "$_their_cert" --ca root --secret "@$_as @$_peer_as : PPKS \"lab\" $LAB_PPK" < <(_libreswan_conf)
+}
+
+their_change() {
+  _tunnel_options "$@"
+  case "${_peer_kind[node$_to]}" in
+    strongswan) peer_change "node$_to" < <(_strongswan_conf) ;;
+    libreswan) peer_change "node$_to" < <(_libreswan_conf) ;;
+  esac
+}
+
 # Both kernels hold a pair, and packets cross by ESP alone, both ways.
 settle() {
   local from=${2:-node1} to=${3:-node2} address=${4:-$(node_ip 2)}
-  check "$1: an SA pair stands" wait_for 15 assert_sa_pair node1 node2
-  check "$1: packets cross" at "$from" ping -c 3 -i 0.1 -W 2 -q "$address"
+  check "$1: an SA pair stands" wait_for 40 assert_sa_pair node1 node2
+  check "$1: packets cross" at "$from" ping -c 3 -i 0.1 -W 5 -q "$address"
 }
 
 # stream_check NAME FROM TO ADDRESS COMMAND…: nothing of a numbered stream is lost while the command runs.
@@ -162,8 +227,11 @@ stream_check() {
   local name=$1 from=$2 to=$3 address=$4
   shift 4
   stream_start "$from" "$to" "$address"
-  "$@"
+  check "$name" "$@"
+  pause 0.3
   stream_stop
   note "$name: sent $STREAM_SENT, lost $STREAM_LOST"
   equal "$name: nothing is lost" 0 "$STREAM_LOST"
 }
+
+gone() { [ -z "$(xfrm_spis "$1" in; xfrm_spis "$1" out; xfrm_spis "$2" in; xfrm_spis "$2" out)" ]; }

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Our node behind NAT to strongSwan, libreswan and another agent of ours: found, ESP in UDP only, the mapping kept while nothing is sent.
+# lab: --timeout 400
+source "$ESPALIER_ROOT/tests/e2e/lib.sh"
+source "$ESPALIER_ROOT/lab/espalier.sh"
+source "$ESPALIER_ROOT/tests/e2e/interop/tunnel.sh"
+
+lab_nodes 4
+lab_pods 1
+lab_routes
+lab_behind_nat node1
+outside=10.10.0.101
+# Shorter than any liveness probe, longer than the 20 s between keepalives (RFC 3948 section 4).
+at nat1 sysctl -qw net.netfilter.nf_conntrack_udp_timeout=30 net.netfilter.nf_conntrack_udp_timeout_stream=30
+pki_ca root
+for n in 1 2 3 4; do pki_node "node$n" root; done
+
+declare -A who=([2]=strongSwan [3]=libreswan [4]=ours)
+options() { echo "--to $1 --name to$1 --pods --inner 4 --local 192.168.1.2 --liveness 1h"; }
+# shellcheck disable=SC2046
+{
+  _seen=$outside their_strongswan $(options 2)
+  _seen=$outside their_libreswan $(options 3)
+  our_tunnel --at 4 --to 1 --name to1 --pods --inner 4 --remote "$outside" --establish Passive --liveness 1h
+  espalier_start 4
+  for n in 2 3 4; do our_tunnel $(options $n); done
+}
+capture_start /tmp/wire.pcap
+espalier_start 1
+
+# SAs at both ends, each other's; the far end sends to the port that the router gave.
+stands() {
+  local n=$1 mine theirs
+  mine=$(xfrm_spis node1 out "$(node_ip "$n")") theirs=$(xfrm_spis "node$n" in)
+  [ -n "$mine" ] && [ "$mine" = "$theirs" ] && [ -n "$(xfrm_spis "node$n" out)" ] &&
+    [ -z "$(comm -13 <(xfrm_spis node1 in) <(xfrm_spis "node$n" out))" ]
+}
+for n in 2 3 4; do
+  check "${who[$n]}: an SA pair stands" wait_for 60 stands $n
+  check "${who[$n]}: it sends to the router's port" sh -c "ip -n node$n xfrm state | grep -qE 'encap type espinudp sport 4500 dport 2[0-9]{4}'"
+  check "${who[$n]}: we see the NAT at our end" eval "ectl 1 -o json status Tunnel/edge/to$n | grep -q '\"natLocal\": true'"
+  check "${who[$n]}: pods reach pods" at pod1-1 ping -c 3 -i 0.1 -W 10 -q "$(pod_ip $n 1)"
+  check "${who[$n]}: and the other way round" at pod$n-1 ping -c 3 -i 0.1 -W 10 -q "$(pod_ip 1 1)"
+  stream_check "${who[$n]}: a stream" "pod$n-1" pod1-1 "$(pod_ip 1 1)" pause 1
+  sent=$(xfrm_bytes "node$n" out)
+  check "${who[$n]}: its octets went by ESP" test "$sent" -gt 5000
+done
+
+# For longer than the router remembers, nobody sends anything but us keepalives.
+pause 45
+for n in 2 3 4; do
+  check "${who[$n]}: after idle time the far end still reaches us" at pod$n-1 ping -c 1 -W 10 -q "$(pod_ip 1 1)"
+done
+capture_stop /tmp/wire.pcap
+equal "no ESP went without UDP" 0 "$(capture_count /tmp/wire.pcap 'ip proto 50')"
+check "keepalives did go" test "$(capture_count /tmp/wire.pcap 'udp dst port 4500 and udp[4:2] == 9 and udp[8] == 0xff')" -ge 3
+check "the wire held ESP in UDP and IKE only" capture_assert_only_esp_ike /tmp/wire.pcap
