@@ -53,6 +53,11 @@ class Contest {
   [[nodiscard]] bool is_member(std::size_t policy, std::size_t node) const {
     return views_[policy].member[node];
   }
+  // The node's plan may depend on the policy: it is a member, or the policy names it.
+  [[nodiscard]] bool concerns(std::size_t policy, std::size_t node) const {
+    const View& view = views_[policy];
+    return view.member[node] || view.named[node] != std::array<int, 2>{kNotNamed, kNotNamed};
+  }
   // In words: why a policy does not apply to the flow; empty if it does.
   [[nodiscard]] std::string why_not(std::size_t policy, std::size_t a, std::size_t b,
                                     Flow flow) const;

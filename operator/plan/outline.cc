@@ -154,13 +154,16 @@ std::string to_json(const Outline& outline) {
   return text;
 }
 
-std::string hash_of(const NodePlan& plan) {
-  Outline outline = outline_of(plan);
-  std::erase_if(outline.children, [](const auto& child) { return child.first == "hash"; });
-  const std::string text = to_json(outline);
+std::string hash_of(std::string_view text) {
   const std::uint64_t first = fnv1a(text, 0xcbf29ce484222325ULL);
   const std::uint64_t second = fnv1a(text, spread(first));  // from another starting point
   return fmt::format("{:016x}{:016x}", spread(first), spread(second));
+}
+
+std::string hash_of(const NodePlan& plan) {
+  Outline outline = outline_of(plan);
+  std::erase_if(outline.children, [](const auto& child) { return child.first == "hash"; });
+  return hash_of(to_json(outline));
 }
 
 }  // namespace espalier::plan

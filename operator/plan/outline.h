@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,8 +34,9 @@ struct Outline {
 // In one line.
 [[nodiscard]] std::string to_json(const Outline& outline);
 
-// 32 hexadecimal digits over everything in the plan but its hash. Tells plans apart; proves nothing
-// about who made one.
+// 32 hexadecimal digits. Tells texts apart; proves nothing about who made one.
+[[nodiscard]] std::string hash_of(std::string_view text);
+// The same over everything in the plan but its hash.
 [[nodiscard]] std::string hash_of(const NodePlan& plan);
 
 }  // namespace espalier::plan

@@ -1,0 +1,128 @@
+#include "operator/plan/node_rules.h"
+
+#include <map>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "crds/types/encode.h"
+#include "operator/plan/contest.h"
+#include "operator/plan/outline.h"
+
+namespace espalier::plan {
+
+namespace {
+
+using Features = std::set<std::string>;
+
+void add_features(const crds::IPsecPolicySpec& spec, Features& features) {
+  if (!spec.peers.empty()) features.emplace(kFeatureAddressBlocks);
+  if (spec.establish == crds::Establish::kOnDemand) features.emplace(kFeatureOnDemand);
+  if (spec.ppk.mode != crds::PpkMode::kNever) features.emplace(kFeaturePostQuantumKeys);
+  if (spec.authentication.type == crds::PolicyAuthentication::Type::kPsk) {
+    features.emplace(kFeaturePreSharedKeys);
+  }
+}
+
+void add_features(const crds::TunnelSpec& spec, Features& features) {
+  features.emplace(kFeatureTunnels);
+  if (spec.establish == crds::Establish::kOnDemand) features.emplace(kFeatureOnDemand);
+  if (spec.ppk.mode != crds::PpkMode::kNever) features.emplace(kFeaturePostQuantumKeys);
+  for (const auto& side : {spec.local.authentication, spec.remote.authentication}) {
+    if (side.type == crds::TunnelAuthentication::Type::kPsk)
+      features.emplace(kFeaturePreSharedKeys);
+  }
+}
+
+// By namespace and name; of two the last one counts.
+std::map<std::pair<std::string, std::string>, const crds::Tunnel*> tunnels_by_name(
+    const World& world) {
+  std::map<std::pair<std::string, std::string>, const crds::Tunnel*> sorted;
+  for (const auto& tunnel : world.tunnels) {
+    sorted[{tunnel->meta.ns, tunnel->meta.name}] = tunnel.get();
+  }
+  return sorted;
+}
+
+// The object of this name, in this state; else an error that says what there is.
+template <typename Kind>
+Result<std::shared_ptr<const Kind>> in_state(const std::vector<std::shared_ptr<const Kind>>& known,
+                                             const std::string& what, std::string_view ns,
+                                             std::string_view name, std::string_view uid,
+                                             std::int64_t generation) {
+  for (auto object = known.rbegin(); object != known.rend(); ++object) {
+    const crds::Meta& meta = (*object)->meta;
+    if (meta.ns != ns || meta.name != name) continue;
+    if (meta.uid == uid && meta.generation == generation) return *object;
+    return fail(Code::kUnavailable, what,
+                meta.uid == uid ? fmt::format("is known in generation {}, the NodePolicy names {}",
+                                              meta.generation, generation)
+                                : "was made anew, the NodePolicy names the earlier one or a later");
+  }
+  return fail(Code::kUnavailable, what, "is named by the NodePolicy and not known yet");
+}
+
+}  // namespace
+
+std::vector<std::string> known_features() {
+  return {std::string(kFeatureAddressBlocks), std::string(kFeatureOnDemand),
+          std::string(kFeaturePostQuantumKeys), std::string(kFeaturePreSharedKeys),
+          std::string(kFeatureTunnels)};
+}
+
+std::vector<NodeRules> node_rules(const World& world) {
+  const Contest contest(world);
+  std::map<std::string, std::pair<crds::NodePolicySpec, Features>> rules;
+  for (std::size_t node = 0; node < contest.nodes().size(); ++node) {
+    auto& [spec, features] = rules[contest.nodes()[node]->meta.name];
+    for (std::size_t policy = 0; policy < contest.policies().size(); ++policy) {
+      if (!contest.concerns(policy, node)) continue;
+      const crds::IPsecPolicy& object = *contest.policies()[policy];
+      spec.policies.push_back({object.meta.name, object.meta.uid, object.meta.generation});
+      add_features(object.spec, features);
+    }
+  }
+  for (const auto& [name, tunnel] : tunnels_by_name(world)) {
+    auto& [spec, features] = rules[tunnel->spec.local.node];
+    spec.tunnels.push_back({name.first, name.second, tunnel->meta.uid, tunnel->meta.generation});
+    add_features(tunnel->spec, features);
+  }
+  const std::set<Endpoint> servers(world.api_servers.begin(), world.api_servers.end());
+  std::vector<NodeRules> all;
+  for (auto& [node, rule] : rules) {
+    auto& [spec, features] = rule;
+    spec.required_features.assign(features.begin(), features.end());
+    spec.api_servers.assign(servers.begin(), servers.end());
+    spec.hash = hash_of(spec);
+    all.push_back({node, std::move(spec)});
+  }
+  return all;
+}
+
+std::string hash_of(const crds::NodePolicySpec& spec) {
+  crds::Json json = crds::encode(spec);
+  json.erase("hash");
+  return hash_of(json.dump());
+}
+
+Result<World> world_named_by(const crds::NodePolicySpec& spec, const World& known) {
+  World named;
+  named.endpoints = known.endpoints;
+  named.api_servers = spec.api_servers;
+  for (const crds::PolicyReference& ref : spec.policies) {
+    auto policy =
+        in_state(known.policies, "IPsecPolicy " + ref.name, {}, ref.name, ref.uid, ref.generation);
+    if (!policy) return forward(policy);
+    named.policies.push_back(std::move(*policy));
+  }
+  for (const crds::TunnelReference& ref : spec.tunnels) {
+    auto tunnel = in_state(known.tunnels, fmt::format("Tunnel {}/{}", ref.ns, ref.name), ref.ns,
+                           ref.name, ref.uid, ref.generation);
+    if (!tunnel) return forward(tunnel);
+    named.tunnels.push_back(std::move(*tunnel));
+  }
+  return named;
+}
+
+}  // namespace espalier::plan
