@@ -209,7 +209,7 @@ token() { kubectl create token -n "$1" "$2" "${@:3}"; }
 
 pod_token() {
   local account uid
-  read -r account uid < <(kubectl get pod -n "$1" "$2" -o jsonpath='{.spec.serviceAccountName} {.metadata.uid}')
+  read -r account uid < <(kubectl get pod -n "$1" "$2" -o jsonpath='{.spec.serviceAccountName} {.metadata.uid}{"\n"}')
   token "$1" "$account" --bound-object-kind Pod --bound-object-name "$2" --bound-object-uid "$uid" "${@:3}"
 }
 

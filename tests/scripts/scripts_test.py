@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""scripts/setup and scripts/test against stand-ins for apt, dpkg, sudo, ctest and the lab's runner."""
+"""scripts/setup and scripts/test against stand-ins for apt, dpkg, sudo, ctest and the suites' runners."""
 
 import os
 import pathlib
@@ -160,12 +160,25 @@ class TestTest(Tree):
         self.assertIn("build asan", self.called())
         self.assertIn("-R wire", self.called()[-1])
 
+    def api(self, body):
+        self.command("tests/api/run", 'echo "api $*" >>"$CALLS"\n' + body)
+
+    def test_the_api_part_is_a_part_of_all_and_one_of_its_own(self):
+        self.lab('echo "5 passed, 0 failed"\n')
+        self.api('echo "7 passed, 0 failed"\n')
+        code, told = self.run_script("scripts/test")
+        self.assertEqual((code, told.splitlines()[-3:]), (0, [self.GOOD, "5 passed, 0 failed", "7 passed, 0 failed"]))
+        self.api('echo "6 passed, 1 failed"\nexit 1\n')
+        code, told = self.run_script("scripts/test", "api", "crds")
+        self.assertEqual((code, told.splitlines()[-1]), (1, "6 passed, 1 failed"))
+        self.assertIn("api crds", self.called())
+
     def test_parts_that_are_not_there_say_so(self):
-        for part in ("api", "cluster"):
-            code, told = self.run_script("scripts/test", part)
-            self.assertEqual(code, 0)
-            self.assertIn(f"{part}: nothing is there yet", told)
-        self.assertEqual(self.run_script("scripts/test", "lab")[0], 1)
+        code, told = self.run_script("scripts/test", "cluster")
+        self.assertEqual(code, 0)
+        self.assertIn("cluster: nothing is there yet", told)
+        for part in ("api", "lab"):
+            self.assertEqual(self.run_script("scripts/test", part)[0], 1)
         self.assertEqual(self.run_script("scripts/test", "nonsense")[0], 1)
 
     def test_a_build_that_fails_ends_the_run(self):
