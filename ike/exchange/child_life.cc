@@ -54,6 +54,7 @@ Ticket install_outbound(Core& core, IkeSa& sa, ChildSa& child, bool detached, bo
   install.peer_ready = peer_ready;
   if (child.outbound_keys) install.keys = std::move(*child.outbound_keys);
   child.outbound_keys.reset();
+  child.outbound_asked = true;
   const auto current = core.current.find({child.info.connection, child.info.child_index});
   if (current != core.current.end() && current->second != child.info.id)
     install.replaces = current->second;
@@ -62,6 +63,17 @@ Ticket install_outbound(Core& core, IkeSa& sa, ChildSa& child, bool detached, bo
   core.outputs.emplace_back(std::move(install));
   return ticket;
 }
+
+namespace {
+
+// Also one that the kernel was asked for and has not answered yet.
+void take_outbound(Core& core, ChildSa& child) {
+  if (!child.outbound_asked) return;
+  child.outbound_asked = child.outbound_installed = false;
+  core.outputs.emplace_back(RemoveChild{child.info, false, true});
+}
+
+}  // namespace
 
 void outbound_stands(Core& core, IkeSa& sa, ChildSa& child) {
   (void)sa;
@@ -72,10 +84,7 @@ void outbound_stands(Core& core, IkeSa& sa, ChildSa& child) {
   // Only what this one replaces loses its outbound SA. Of two that crossed, each may yet be the one
   // that stays; the kernel uses the newer.
   ChildSa* old = core.find_child(before);
-  if (old != nullptr && old->outbound_installed && child.replaces == before) {
-    old->outbound_installed = false;
-    core.outputs.emplace_back(RemoveChild{old->info, false, true});
-  }
+  if (old != nullptr && child.replaces == before) take_outbound(core, *old);
 }
 
 void release_outbound(Core& core, IkeSa& sa, ChildSa& child) {
@@ -136,7 +145,10 @@ void forget_child(Core& core, const ChildSa& child) {
   }
 }
 
+// Where it carries our traffic, the next one must now, heard of by the peer or not. One that gave
+// way earlier hurries nobody: the peer may still be making the keys of the newest.
 void before_outbound_goes(Core& core, const ChildSa& child) {
+  if (!child.outbound_asked) return;
   IkeSa* owner = nullptr;
   ChildSa* next = successor_of(core, child, &owner);
   if (next != nullptr) release_outbound(core, *owner, *next);
@@ -158,7 +170,7 @@ void remove_child(Core& core, IkeSa& sa, ChildSaId id, Reason reason) {
   const std::unique_ptr<ChildSa> child = std::move(*found);
   sa.children.erase(found);
   before_outbound_goes(core, *child);
-  core.outputs.emplace_back(RemoveChild{child->info, true, child->outbound_installed});
+  core.outputs.emplace_back(RemoveChild{child->info, true, child->outbound_asked});
   announce_down(core, *child, reason);
   forget_child(core, *child);
 }
@@ -167,10 +179,7 @@ void drain_child(Core& core, IkeSa& sa, ChildSa& child, Reason reason) {
   (void)sa;
   if (child.state == ChildSa::State::kDraining) return;
   before_outbound_goes(core, child);
-  if (child.outbound_installed) {
-    child.outbound_installed = false;
-    core.outputs.emplace_back(RemoveChild{child.info, false, true});
-  }
+  take_outbound(core, child);
   announce_down(core, child, reason);
   child.state = ChildSa::State::kDraining;
   child.rekey_at = kNever;
@@ -179,6 +188,8 @@ void drain_child(Core& core, IkeSa& sa, ChildSa& child, Reason reason) {
 }
 
 void remove_all_children(Core& core, IkeSa& sa, Reason reason) {
+  // None of them takes over from another now.
+  for (const auto& child : sa.children) child->outbound_keys.reset();
   while (!sa.children.empty()) remove_child(core, sa, sa.children.front()->info.id, reason);
 }
 

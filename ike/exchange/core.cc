@@ -169,7 +169,8 @@ void Core::schedule(IkeSa& sa) {
   for (const auto& child : sa.children) {
     at = std::min({at, child->rekey_at, child->remove_at, child->release_at});
   }
-  if (!sa.outstanding && !sa.own && sa.alive()) {
+  const bool replacing = sa.peer && sa.peer->is_ike_rekey;
+  if (!sa.outstanding && !sa.own && !replacing && sa.alive()) {
     for (const Task& task : sa.tasks) at = std::min(at, std::max(task.not_before, now));
   }
   deadlines.set(sa.id, at);

@@ -106,6 +106,21 @@ void queue_delete(Core& core, IkeSa& sa, ChildSaId child) {
   queue(core, sa, std::move(task));
 }
 
+void own_inbound_stands(Core& core, IkeSa& sa, ChildSa& child) {
+  OwnExchange& own = *sa.own;
+  if (lost_crossing(sa, own.child)) {
+    // Ours is redundant: we delete it, the peer deletes the old one (section 2.8.1).
+    child.state = ChildSa::State::kInstalled;
+    child.outbound_keys.reset();
+    child.replaced_by = sa.crossing->peer_child;
+    queue_delete(core, sa, own.child.id);
+    sa.crossing.reset();
+    return finish_own(core, sa);
+  }
+  own.step = OwnExchange::Step::kOutbound;
+  own.ticket = install_outbound(core, sa, child, false);
+}
+
 }  // namespace
 
 void begin_create_child(Core& core, IkeSa& sa) {
@@ -197,7 +212,11 @@ void on_own_child_installed(Core& core, IkeSa& sa, const Status& status) {
   OwnExchange& own = *sa.own;
   own.ticket = 0;
   ChildSa* child = sa.find_child(own.child.id);
-  if (child == nullptr) return finish_own(core, sa);
+  if (child == nullptr || child->state == ChildSa::State::kDraining) {
+    // The peer deleted it as soon as it stood.
+    if (own.child.replaces != 0) retry_rekey_later(core, sa, own.child.replaces);
+    return finish_own(core, sa);
+  }
   if (!status) {
     core.report_failure(sa, own.child.child_index, Side::kLocal, Reason::kKernelRefused,
                         status.error().to_string());
@@ -209,22 +228,16 @@ void on_own_child_installed(Core& core, IkeSa& sa, const Status& status) {
     if (own.child.replaces != 0) retry_rekey_later(core, sa, own.child.replaces);
     return finish_own(core, sa);
   }
-  ChildSa* old = own.child.replaces != 0 ? sa.find_child(own.child.replaces) : nullptr;
   if (own.step == OwnExchange::Step::kInbound) {
     child->inbound_installed = true;
-    if (lost_crossing(sa, own.child)) {
-      // Ours is redundant: we delete it, the peer deletes the old one (section 2.8.1).
-      child->state = ChildSa::State::kInstalled;
-      child->outbound_keys.reset();
-      child->replaced_by = sa.crossing->peer_child;
-      queue_delete(core, sa, own.child.id);
-      sa.crossing.reset();
-      return finish_own(core, sa);
+    // Which of two rekeys is redundant is known once both are answered.
+    if (sa.peer && own.child.replaces != 0 && sa.peer->child.replaces == own.child.replaces) {
+      own.step = OwnExchange::Step::kCrossed;
+      return;
     }
-    own.step = OwnExchange::Step::kOutbound;
-    own.ticket = install_outbound(core, sa, *child, false);
-    return;
+    return own_inbound_stands(core, sa, *child);
   }
+  ChildSa* old = own.child.replaces != 0 ? sa.find_child(own.child.replaces) : nullptr;
   outbound_stands(core, sa, *child);
   child_up(core, sa, *child);
   if (old != nullptr && old->state != ChildSa::State::kDeleting &&
@@ -237,6 +250,13 @@ void on_own_child_installed(Core& core, IkeSa& sa, const Status& status) {
   }
   if (sa.crossing && sa.crossing->old_child == own.child.replaces) sa.crossing.reset();
   finish_own(core, sa);
+}
+
+void resume_own_child(Core& core, IkeSa& sa) {
+  if (!sa.own || sa.own->step != OwnExchange::Step::kCrossed) return;
+  ChildSa* child = sa.find_child(sa.own->child.id);
+  if (child == nullptr) return finish_own(core, sa);
+  own_inbound_stands(core, sa, *child);
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -323,6 +343,7 @@ void refuse_peer_exchange(Core& core, IkeSa& sa, wire::NotifyType type, Reason r
   const std::unique_ptr<PeerExchange> peer = std::move(sa.peer);
   core.report_failure(sa, peer->child.child_index, Side::kLocal, reason, std::move(text));
   respond_notify(core, sa, wire::ExchangeType::kCreateChildSa, peer->message_id, notify(type));
+  resume_own_child(core, sa);
 }
 
 void peer_install(Core& core, IkeSa& sa) {
@@ -365,7 +386,9 @@ void on_peer_child_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome) {
   peer_install(core, sa);
 }
 
-void on_peer_child_installed(Core& core, IkeSa& sa, const Status& status) {
+namespace {
+
+void peer_child_stands(Core& core, IkeSa& sa, const Status& status) {
   const ChildSaId id = sa.peer->child.id;
   ChildSa* child = sa.find_child(id);
   if (child == nullptr || !status) {
@@ -409,6 +432,13 @@ void on_peer_child_installed(Core& core, IkeSa& sa, const Status& status) {
   old->state = ChildSa::State::kReplaced;
   old->rekey_at = kNever;
   old->remove_at = core.now + core.settings.give_up * 3;
+}
+
+}  // namespace
+
+void on_peer_child_installed(Core& core, IkeSa& sa, const Status& status) {
+  peer_child_stands(core, sa, status);
+  resume_own_child(core, sa);
 }
 
 }  // namespace espalier::ike::exchange

@@ -35,8 +35,9 @@ void on_outbound_installed(Core& core, const KernelInstalled& answer) {
   core.outbound_asked.erase(asked);
   IkeSa* sa = nullptr;
   ChildSa* child = core.find_child(id, &sa);
-  if (child == nullptr) return;
+  if (child == nullptr || !child->outbound_asked) return;  // taken back meanwhile
   if (answer.status) return outbound_stands(core, *sa, *child);
+  child->outbound_asked = false;
   core.report_failure(*sa, child->info.child_index, Side::kLocal, Reason::kKernelRefused,
                       answer.status.error().to_string());
   Task task;

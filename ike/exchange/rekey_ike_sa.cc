@@ -13,6 +13,21 @@
 #include "ike/wire/notify_data.h"
 
 namespace espalier::ike::exchange {
+
+// Where the Childs of a replaced IKE SA belong: its successor, or that one's. The peer may have
+// gone on with the IKE SA of its own rekey (section 2.25.2), and rekeyed that again.
+IkeSa* heir_of(Core& core, const IkeSa& sa) {
+  const IkeSaId first =
+      sa.crossing && sa.crossing->peer_ike_sa != 0 ? sa.crossing->peer_ike_sa : sa.replaced_by;
+  IkeSa* next = core.find(first);
+  while (next != nullptr && next->replaced_by != 0) {
+    IkeSa* further = core.find(next->replaced_by);
+    if (further == nullptr) break;
+    next = further;
+  }
+  return next;
+}
+
 namespace {
 
 constexpr std::size_t kNonceSize = 32;
@@ -64,8 +79,7 @@ Result<IkeSa*> make_successor(Core& core, IkeSa& old, const IkeRekey& ike, ByteV
 void hand_over(Core& core, IkeSa& old, IkeSa& next) {
   move_children(core, old, next);
   for (Task& task : old.tasks) {
-    if (task.kind == Task::Kind::kCreateChild || task.kind == Task::Kind::kRekeyChild ||
-        task.kind == Task::Kind::kDeleteChild || task.only_if_duplicate) {
+    if (task.kind != Task::Kind::kRekeyIkeSa && task.kind != Task::Kind::kProbe) {
       next.tasks.push_back(std::move(task));
     }
   }
@@ -86,8 +100,7 @@ void queue_delete_ike_sa(Core& core, IkeSa& sa) {
 // Our rekey came to nothing while the peer's, which crossed it, has made a successor: the Childs go
 // there.
 bool yielded_to_crossing(Core& core, IkeSa& sa) {
-  IkeSa* theirs =
-      sa.crossing && sa.crossing->peer_ike_sa != 0 ? core.find(sa.crossing->peer_ike_sa) : nullptr;
+  IkeSa* theirs = sa.crossing ? heir_of(core, sa) : nullptr;
   if (theirs == nullptr) return false;
   sa.crossing.reset();
   hand_over(core, sa, *theirs);
@@ -108,21 +121,46 @@ const Bytes& lower(const Bytes& a, const Bytes& b) {
   return a < b ? a : b;
 }
 
-}  // namespace
-
-// Where the Childs of a replaced IKE SA belong: its successor, or that one's. The peer may have
-// gone on with the IKE SA of its own rekey (section 2.25.2), and rekeyed that again.
-IkeSa* heir_of(Core& core, const IkeSa& sa) {
-  const IkeSaId first =
-      sa.crossing && sa.crossing->peer_ike_sa != 0 ? sa.crossing->peer_ike_sa : sa.replaced_by;
-  IkeSa* next = core.find(first);
-  while (next != nullptr && next->replaced_by != 0) {
-    IkeSa* further = core.find(next->replaced_by);
-    if (further == nullptr) break;
-    next = further;
+void own_rekey_derived(Core& core, IkeSa& sa, ByteView shared) {
+  OwnExchange& own = *sa.own;
+  auto successor = make_successor(core, sa, own.ike, shared, true);
+  if (!successor) {
+    return rekey_failed(core, sa, Side::kLocal, Reason::kCryptoFailed,
+                        successor.error().to_string());
   }
-  return next;
+  IkeSa& next = **successor;
+  IkeSa* heir = sa.crossing ? heir_of(core, sa) : nullptr;  // `theirs`, or what it was rekeyed to
+  const std::unique_ptr<Crossing> crossing = std::move(sa.crossing);
+  IkeSa* theirs =
+      crossing && crossing->peer_ike_sa != 0 ? core.find(crossing->peer_ike_sa) : nullptr;
+  const bool lost = theirs != nullptr && lower(own.ike.ni, own.ike.nr) < crossing->lowest_nonce;
+  if (lost) {
+    // Ours is redundant: the Childs go to the peer's, which also deletes the old IKE SA
+    // (section 2.8.2).
+    next.state = IkeSaState::kRekeyed;
+    next.replaced_by = heir->id;
+    next.rekey_at = next.liveness_at = kNever;
+    queue_delete_ike_sa(core, next);
+    hand_over(core, sa, *heir);
+    sa.remove_at = core.now + core.settings.give_up * 3;
+    return finish_own(core, sa);
+  }
+  if (theirs != nullptr) {
+    // The peer deletes its redundant one; when it never learnt of it (its response was lost), time
+    // does.
+    theirs->state = IkeSaState::kRekeyed;
+    theirs->replaced_by = next.id;
+    theirs->rekey_at = theirs->liveness_at = kNever;
+    theirs->remove_at = core.now + core.settings.give_up * 3;
+    core.schedule(*theirs);
+  }
+  hand_over(core, sa, next);
+  finish_own(core, sa);
+  queue_delete_ike_sa(core, sa);
+  run_tasks(core, next);
 }
+
+}  // namespace
 
 void begin_rekey_ike_sa(Core& core, IkeSa& sa) {
   OwnExchange& own = *sa.own;
@@ -155,40 +193,19 @@ void on_own_rekey_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome) {
     return rekey_failed(core, sa, Side::kLocal, Reason::kCryptoFailed,
                         "the key exchange of the rekey failed");
   }
-  auto successor = make_successor(core, sa, own.ike, made->shared.view(), true);
-  if (!successor) {
-    return rekey_failed(core, sa, Side::kLocal, Reason::kCryptoFailed,
-                        successor.error().to_string());
+  // Which of two rekeys is redundant is known once both are answered.
+  if (sa.peer && sa.peer->is_ike_rekey) {
+    own.ike_shared = std::move(made->shared);
+    own.step = OwnExchange::Step::kCrossed;
+    return;
   }
-  IkeSa& next = **successor;
-  const std::unique_ptr<Crossing> crossing = std::move(sa.crossing);
-  IkeSa* theirs =
-      crossing && crossing->peer_ike_sa != 0 ? core.find(crossing->peer_ike_sa) : nullptr;
-  const bool lost = theirs != nullptr && lower(own.ike.ni, own.ike.nr) < crossing->lowest_nonce;
-  if (lost) {
-    // Ours is redundant: the Childs go to the peer's, which also deletes the old IKE SA
-    // (section 2.8.2).
-    next.state = IkeSaState::kRekeyed;
-    next.replaced_by = theirs->id;
-    next.rekey_at = next.liveness_at = kNever;
-    queue_delete_ike_sa(core, next);
-    hand_over(core, sa, *theirs);
-    sa.remove_at = core.now + core.settings.give_up * 3;
-    return finish_own(core, sa);
-  }
-  if (theirs != nullptr) {
-    // The peer deletes its redundant one; when it never learnt of it (its response was lost), time
-    // does.
-    theirs->state = IkeSaState::kRekeyed;
-    theirs->replaced_by = next.id;
-    theirs->rekey_at = theirs->liveness_at = kNever;
-    theirs->remove_at = core.now + core.settings.give_up * 3;
-    core.schedule(*theirs);
-  }
-  hand_over(core, sa, next);
-  finish_own(core, sa);
-  queue_delete_ike_sa(core, sa);
-  run_tasks(core, next);
+  own_rekey_derived(core, sa, made->shared.view());
+}
+
+void resume_own_rekey(Core& core, IkeSa& sa) {
+  if (!sa.own || sa.own->step != OwnExchange::Step::kCrossed) return;
+  const SecretBytes shared = std::move(sa.own->ike_shared);
+  own_rekey_derived(core, sa, shared.view());
 }
 
 void on_rekey_ike_sa_response(Core& core, IkeSa& sa, const std::vector<wire::Payload>& response) {
@@ -288,8 +305,9 @@ void on_peer_rekey_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome) {
   if (!successor) {
     core.report_failure(sa, std::nullopt, Side::kLocal, Reason::kCryptoFailed,
                         successor.error().to_string());
-    return respond_notify(core, sa, kExchange, peer->message_id,
-                          notify(wire::NotifyType::kInvalidSyntax));
+    respond_notify(core, sa, kExchange, peer->message_id, notify(wire::NotifyType::kInvalidSyntax));
+    resume_own_rekey(core, sa);
+    return run_tasks(core, sa);
   }
   IkeSa& next = **successor;
   std::vector<wire::Payload> payloads;
@@ -302,7 +320,7 @@ void on_peer_rekey_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome) {
     sa.crossing = std::make_unique<Crossing>();
     sa.crossing->peer_ike_sa = next.id;
     sa.crossing->lowest_nonce = lower(peer->ike.ni, peer->ike.nr);
-    return;
+    return resume_own_rekey(core, sa);
   }
   hand_over(core, sa, next);
   sa.remove_at = core.now + core.settings.give_up * 3;  // the peer, who began, deletes it

@@ -27,6 +27,8 @@ void queue_create_child(Core& core, IkeSa& sa, const Initiate& wanted) {
 }
 
 void run_tasks(Core& core, IkeSa& sa) {
+  // The successor that the peer is about to get from us takes what waits (hand_over).
+  if (sa.peer && sa.peer->is_ike_rekey) return;
   while (!sa.own && !sa.outstanding && !sa.handshake && !sa.failed && core.find(sa.id) == &sa) {
     const auto due = std::find_if(sa.tasks.begin(), sa.tasks.end(),
                                   [&](const Task& task) { return task.not_before <= core.now; });

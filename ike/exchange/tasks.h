@@ -28,6 +28,11 @@ void on_peer_child_spi(Core& core, IkeSa& sa, const KernelSpi& answer);
 void on_peer_child_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome);
 void on_peer_child_installed(Core& core, IkeSa& sa, const Status& status);
 
+// The peer's exchange is answered: ours, if it crossed and waited (OwnExchange::Step::kCrossed),
+// goes on.
+void resume_own_child(Core& core, IkeSa& sa);
+void resume_own_rekey(Core& core, IkeSa& sa);
+
 // CREATE_CHILD_SA for the IKE SA itself (rekey_ike_sa.cc).
 void begin_rekey_ike_sa(Core& core, IkeSa& sa);
 // Where the Childs of an IKE SA belong that was replaced, or whose replacement crosses ours.

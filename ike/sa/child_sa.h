@@ -23,6 +23,7 @@ struct ChildSa {
   ChildSaInfo info;
   State state = State::kInstalling;
   bool inbound_installed = false;
+  bool outbound_asked = false;  // the kernel was asked for it and may have it
   bool outbound_installed = false;
   ChildSaId replaces = 0;
   ChildSaId replaced_by = 0;

@@ -111,12 +111,21 @@ struct IkeRekey {
 
 // The exchange that we began and that is under way.
 struct OwnExchange {
-  enum class Step : std::uint8_t { kSpi, kKeyPair, kSent, kDerive, kInbound, kOutbound };
+  enum class Step : std::uint8_t {
+    kSpi,
+    kKeyPair,
+    kSent,
+    kDerive,
+    kInbound,
+    kCrossed,  // the peer's rekey of the same SA, which we are answering, is to be answered first
+    kOutbound
+  };
   Task task;
   Step step = Step::kSent;
   Ticket ticket = 0;
   ChildNegotiation child;
   IkeRekey ike;
+  SecretBytes ike_shared;  // kCrossed: g^ir of `ike`
   std::vector<ChildSaId> deleted;
   std::vector<std::uint32_t> peer_deleted;  // SPIs of Deletes that may have overtaken a response
 };

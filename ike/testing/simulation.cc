@@ -65,6 +65,12 @@ void Node::crash() {
       [] { return WallTime{std::chrono::seconds(1'800'000'000)}; });
 }
 
+void Node::reboot() {
+  inbound_.clear();
+  outbound_.clear();
+  crash();
+}
+
 Connection Node::connection_to(const Node& peer) {
   Connection connection;
   connection.name = peer.name_;
@@ -151,7 +157,13 @@ void Node::perform(Output output) {
   if (auto* report = std::get_if<Report>(&output)) {
     events_.push_back(std::move(report->event));
   } else if (auto* job = std::get_if<RunCrypto>(&output)) {
-    engine_->on_crypto(now, job->ticket, provider_.run(job->job));
+    const Duration takes =
+        simulation_.crypto_time ? simulation_.crypto_time(*this, job->job) : Duration::zero();
+    if (takes <= Duration::zero()) {
+      engine_->on_crypto(now, job->ticket, provider_.run(job->job));
+    } else {
+      simulation_.jobs_.emplace(now + takes, Simulation::Job{this, engine_.get(), std::move(*job)});
+    }
   } else if (auto* spi = std::get_if<AllocateSpi>(&output)) {
     // SPIs differ between nodes, so that a mix-up shows.
     engine_->on_kernel(now,
@@ -268,7 +280,7 @@ void Simulation::deliver(const Flying& flying) {
     }
     const auto found = node->inbound_.find(flying.spi);
     if (found == node->inbound_.end()) {
-      ++traffic_.no_inbound_sa;
+      if (traffic_.no_inbound_sa++ == 0) lines_.push_back("first ESP without an SA");
       return;
     }
     ++traffic_.delivered;
@@ -283,6 +295,8 @@ void Simulation::deliver(const Flying& flying) {
 // One event at the earliest time that is not past `until`. False when there is none.
 bool Simulation::step(TimePoint until, bool timers) {
   TimePoint next = network_.empty() ? kNever : network_.begin()->first;
+  const bool job_first = !jobs_.empty() && jobs_.begin()->first < next;
+  if (job_first) next = jobs_.begin()->first;
   Node* due = nullptr;
   if (timers) {
     for (const auto& node : nodes_) {
@@ -300,6 +314,15 @@ bool Simulation::step(TimePoint until, bool timers) {
     due->pump();
     return true;
   }
+  if (job_first) {
+    const Job done = std::move(jobs_.begin()->second);
+    jobs_.erase(jobs_.begin());
+    if (done.engine == done.node->engine_.get()) {
+      done.node->engine_->on_crypto(now_, done.job.ticket, done.node->provider_.run(done.job.job));
+      done.node->pump();
+    }
+    return true;
+  }
   const Flying flying = std::move(network_.begin()->second);
   network_.erase(network_.begin());
   deliver(flying);
@@ -307,7 +330,7 @@ bool Simulation::step(TimePoint until, bool timers) {
 }
 
 void Simulation::run() {
-  while (!network_.empty() && step(kNever, false)) {
+  while ((!network_.empty() || !jobs_.empty()) && step(kNever, false)) {
   }
 }
 

@@ -58,6 +58,8 @@ class Node {
   // The process dies: its engine is gone, the kernel's SAs stay. A new engine with nothing in it
   // takes its place.
   void crash();
+  // The same, and its kernel starts anew, too.
+  void reboot();
 
   [[nodiscard]] std::vector<IkeSaView> ike_sas() const;
   [[nodiscard]] std::vector<ChildSaView> child_sas() const;
@@ -116,9 +118,12 @@ class Simulation {
   std::function<bool(const std::string& line)> allow;
   bool show_status = false;
   bool cut = false;  // nothing arrives
+  // How long a public-key job takes; without it, or with zero, it is done at once.
+  std::function<Duration(const Node& node, const crypto::Job& job)> crypto_time;
 
   [[nodiscard]] TimePoint now() const { return now_; }
-  // Until nothing is under way on the network; timers that lie further ahead do not fire.
+  // Until nothing is under way on the network or at the crypto pool; timers that lie further ahead
+  // do not fire.
   void run();
   void run_for(Duration duration);
   // Numbered packets from one node to another on the newest Child `index` of connection `id`.
@@ -145,6 +150,11 @@ class Simulation {
     bool esp = false;
     std::uint32_t spi = 0;
   };
+  struct Job {
+    Node* node = nullptr;
+    const Engine* engine = nullptr;  // who asked: its successor after a crash gets no answer
+    RunCrypto job;
+  };
 
   void carry(Node& from, const Datagram& sent);
   void deliver(const Flying& flying);
@@ -156,6 +166,7 @@ class Simulation {
   TimePoint now_{std::chrono::seconds(1000)};
   std::vector<std::unique_ptr<Node>> nodes_;
   std::multimap<TimePoint, Flying> network_;
+  std::multimap<TimePoint, Job> jobs_;
   std::deque<Flying> held_;
   std::vector<std::string> lines_;
   Traffic traffic_;

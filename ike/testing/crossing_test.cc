@@ -1,0 +1,157 @@
+// Crossings that the random search found, written down (RFC 7296 sections 2.8 and 2.25).
+#include "ike/testing/expectations.h"
+
+namespace espalier::ike::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Both rekey the IKE SA; b's request is slow, so a goes on with the IKE SA of its own, and rekeys
+// that again before b's request comes. b's Child waits at the first IKE SA for the answer to b's
+// request: that answer must take it to the third, for the second is deleted already.
+TEST(Crossing, AChildThatWaitedForALateAnswerFollowsTheIkeSaThatStands) {
+  Pair pair;
+  pair.establish();
+  pair.clear_transcript();
+  int deletes = 0;
+  pair.allow = [&](const std::string& line) {
+    return !line.ends_with("request 3: HDR, SK {D(IKE)}") || deletes++ > 0;
+  };
+  pair.hold = [](const std::string& line) {
+    return line.starts_with("b -> a  CREATE_CHILD_SA request");
+  };
+  pair.b.command(RekeyIkeSa{ike_sa(pair.b)});
+  pair.a.command(RekeyIkeSa{ike_sa(pair.a)});
+  pair.run();
+  pair.a.command(RekeyIkeSa{ike_sa(pair.a)});
+  pair.run();
+  pair.hold = {};
+  pair.release();
+  pair.run();
+  pair.a.command(RekeyChild{current_child(pair.a)});
+  pair.run_with_traffic(pair.a, pair.b, 1s, 1ms);
+  EXPECT_EQ(pair.transcript(),
+            "b -> a  CREATE_CHILD_SA request 0: HDR, SK {SA, Nonce, KE} (held)\n"
+            "a -> b  CREATE_CHILD_SA request 2: HDR, SK {SA, Nonce, KE}\n"
+            "b -> a  CREATE_CHILD_SA response 2: HDR, SK {SA, Nonce, KE}\n"
+            "a -> b  INFORMATIONAL request 3: HDR, SK {D(IKE)} (lost)\n"
+            "a -> b  CREATE_CHILD_SA request 0: HDR, SK {SA, Nonce, KE}\n"
+            "b -> a  CREATE_CHILD_SA response 0: HDR, SK {SA, Nonce, KE}\n"
+            "a -> b  INFORMATIONAL request 1: HDR, SK {D(IKE)}\n"
+            "b -> a  INFORMATIONAL response 1: HDR, SK {}\n"
+            "a -> b  CREATE_CHILD_SA response 0: HDR, SK {N(TEMPORARY_FAILURE)}\n"
+            "a -> b  CREATE_CHILD_SA request 0: HDR, SK {N(REKEY_SA), SA, Nonce, KE, TSi, TSr}\n"
+            "b -> a  CREATE_CHILD_SA response 0: HDR, SK {SA, Nonce, TSi, TSr, KE}\n"
+            "a -> b  INFORMATIONAL request 1: HDR, SK {D(ESP)}\n"
+            "b -> a  INFORMATIONAL response 1: HDR, SK {D(ESP)}\n"
+            "a -> b  INFORMATIONAL request 3: HDR, SK {D(IKE)}\n"
+            "b -> a  INFORMATIONAL response 3: HDR, SK {}\n");
+  expect_nothing_lost(pair);
+  expect_one_usable_pair(pair);
+}
+
+// What b answers to a takes it long: its own exchange is through before.
+void slow_answers(Pair& pair) {
+  pair.crypto_time = [&pair](const Node& node, const crypto::Job& job) -> Duration {
+    const bool answer = std::holds_alternative<crypto::GenerateAndDerive>(job);
+    return &node == &pair.b && answer ? 50ms : 0ms;
+  };
+}
+
+// Which of two rekeys is redundant is known when both are answered, in whichever order that is.
+TEST(Crossing, OfChildRekeysWhereTheAnswerIsLaterThanTheOwnLeavesOne) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    Pair pair(seed);
+    pair.establish();
+    slow_answers(pair);
+    pair.a.command(RekeyChild{current_child(pair.a)});
+    pair.b.command(RekeyChild{current_child(pair.b)});
+    pair.run_with_traffic(pair.a, pair.b, 1s, 1ms);
+    expect_nothing_lost(pair);
+    expect_one_usable_pair(pair);
+  }
+}
+
+TEST(Crossing, OfIkeSaRekeysWhereTheAnswerIsLaterThanTheOwnLeavesOne) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    Pair pair(seed);
+    pair.establish();
+    slow_answers(pair);
+    pair.a.command(RekeyIkeSa{ike_sa(pair.a)});
+    pair.b.command(RekeyIkeSa{ike_sa(pair.b)});
+    pair.run();
+    pair.a.command(RekeyChild{current_child(pair.a)});
+    pair.run_with_traffic(pair.a, pair.b, 1s, 1ms);
+    EXPECT_EQ(pair.count("N(CHILD_SA_NOT_FOUND)"), 0U) << pair.transcript();
+    expect_nothing_lost(pair);
+    expect_one_usable_pair(pair);
+    EXPECT_TRUE(pair.a.failures().empty());
+    EXPECT_TRUE(pair.b.failures().empty());  // none was left to be found dead
+  }
+}
+
+// b has replaced a Child and waits for the answer to its Delete; meanwhile a replaces the new one.
+// That answer is no sign that a has the newest Child: a may still be computing its keys.
+TEST(Crossing, TheAnswerToAnOldDeleteHurriesNoNewChild) {
+  Pair pair;
+  pair.establish();
+  pair.hold = [](const std::string& line) {
+    return line.ends_with("response 1: HDR, SK {D(ESP)}");
+  };
+  pair.b.command(RekeyChild{current_child(pair.b)});
+  pair.run_with_traffic(pair.a, pair.b, 100ms, 1ms);
+  pair.hold = {};
+  pair.crypto_time = [&pair](const Node& node, const crypto::Job& job) -> Duration {
+    const bool derive = std::holds_alternative<crypto::DeriveShared>(job);
+    return &node == &pair.a && derive ? 50ms : 0ms;
+  };
+  pair.a.command(RekeyChild{current_child(pair.a)});
+  pair.run_with_traffic(pair.a, pair.b, 10ms, 1ms);
+  pair.release();
+  pair.run_with_traffic(pair.a, pair.b, 1s, 1ms);
+  expect_nothing_lost(pair);
+  expect_one_usable_pair(pair);
+}
+
+// The connection is taken down while the peer's rekey of the IKE SA is being answered: the
+// successor goes.
+TEST(Crossing, ADeleteThatWasAskedForDuringTheRekeyOfTheIkeSaIsNotForgotten) {
+  Pair pair;
+  pair.establish();
+  slow_answers(pair);
+  pair.a.command(RekeyIkeSa{ike_sa(pair.a)});
+  pair.run_for(10ms);
+  pair.b.command(TerminateConnection{1});
+  pair.run_for(2s);
+  for (const Node* node : {&pair.a, &pair.b}) {
+    EXPECT_EQ(node->kernel_inbound() + node->kernel_outbound(), 0U) << describe(pair);
+  }
+  pair.run_for(30s);
+  for (const Node* node : {&pair.a, &pair.b}) {
+    EXPECT_TRUE(node->ike_sas().empty()) << node->name() << describe(pair);
+    EXPECT_TRUE(node->failures().empty());
+  }
+}
+
+// A Child whose outbound SA was held back ends together with the one before it: neither takes over
+// from the other on the way out.
+TEST(Crossing, ADeleteOfEverythingLeavesNoOutboundSaBehind) {
+  Pair pair;
+  pair.establish();
+  bool cut = false;
+  pair.allow = [&](const std::string&) { return !cut; };
+  pair.hold = [&](const std::string& line) {
+    cut = cut || line.starts_with("b -> a  CREATE_CHILD_SA response");
+    return false;
+  };
+  pair.a.command(RekeyChild{current_child(pair.a)});
+  pair.run();
+  pair.b.command(TerminateConnection{1});
+  pair.run_for(60s);
+  EXPECT_EQ(pair.b.kernel_inbound() + pair.b.kernel_outbound(), 0U) << describe(pair);
+}
+
+}  // namespace
+}  // namespace espalier::ike::testing
