@@ -49,16 +49,20 @@ Request body_request(Method method, std::string path, const Json& body, std::str
 
 }  // namespace
 
-std::string warning_text(std::string_view header) {
-  const auto open = header.find('"');
-  const auto close = header.rfind('"');
-  if (open == std::string_view::npos || close <= open) return std::string(header);
-  std::string text;
-  for (auto at = open + 1; at < close; ++at) {
-    if (header[at] == '\\' && at + 1 < close) ++at;
-    text += header[at];
+std::vector<std::string> warning_texts(std::string_view header) {
+  std::vector<std::string> texts;
+  bool quoted = false;
+  for (std::size_t at = 0; at < header.size(); ++at) {
+    if (header[at] == '"') {
+      if (!quoted) texts.emplace_back();
+      quoted = !quoted;
+    } else if (quoted) {
+      if (header[at] == '\\' && at + 1 < header.size()) ++at;
+      texts.back() += header[at];
+    }
   }
-  return text;
+  if (texts.empty()) texts.emplace_back(header);
+  return texts;
 }
 
 ApiResult<Json> Client::send(Request request, std::string where) const {
@@ -71,7 +75,8 @@ ApiResult<Json> Client::send(Request request, std::string where) const {
   }
   if (options_.on_warning) {
     for (const auto& [name, value] : response->headers) {
-      if (name == "Warning" || name == "warning") options_.on_warning(warning_text(value));
+      if (name != "Warning" && name != "warning") continue;
+      for (const auto& text : warning_texts(value)) options_.on_warning(text);
     }
   }
   if (response->status >= 300) {

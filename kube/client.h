@@ -93,7 +93,8 @@ class Client {
   Options options_;
 };
 
-// The text of a Warning header (RFC 7234, 5.5): `299 - "unknown field spec.x"` -> unknown field...
-[[nodiscard]] std::string warning_text(std::string_view header);
+// The texts of a Warning header (RFC 7234, 5.5), which may be several joined by commas:
+// `299 - "unknown field spec.x", 299 - "..."` -> unknown field spec.x and the others.
+[[nodiscard]] std::vector<std::string> warning_texts(std::string_view header);
 
 }  // namespace espalier::kube

@@ -235,11 +235,12 @@ TEST_F(ClientTest, WarningsAreHandedOn) {
   const Client client(server_, {.field_manager = "x", .on_warning = [&](std::string_view text) {
                                   warnings.emplace_back(text);
                                 }});
-  server_.inject({.response = Response{200,
-                                       {{"Warning", R"(299 - "unknown field \"spec.x\"")"}},
-                                       R"({"metadata":{"name":"a"}})"}});
+  server_.inject(
+      {.response = Response{200,
+                            {{"Warning", R"(299 - "unknown field \"spec.x\"", 299 - "old")"}},
+                            R"({"metadata":{"name":"a"}})"}});
   ASSERT_TRUE(client.get(kPolicies, {"", "a"}));
-  EXPECT_THAT(warnings, ElementsAre("unknown field \"spec.x\""));
+  EXPECT_THAT(warnings, ElementsAre("unknown field \"spec.x\"", "old"));
 }
 
 TEST(RetryAfter, TakesSecondsWithinReason) {
