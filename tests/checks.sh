@@ -52,6 +52,7 @@ refuse() {
 said() {
   cp "$_said" "$_said.before"
   check "$1" grep -e "$2" "$_said.before"
+  cp "$_said.before" "$_said"
 }
 
 equal() {

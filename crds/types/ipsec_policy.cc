@@ -53,14 +53,15 @@ Value<Exemption> exemption() {
                                       {"UDP", PortProtocol::kUdp, {}},
                                       {"SCTP", PortProtocol::kSctp, {}}}));
   port.required("port", &ExemptPort::port, whole_number(1, 65535));
-  Value<ExemptPort> exempt_port = port.value();
-  exempt_port.schema["x-kubernetes-map-type"] = "atomic";  // what a set of maps is made of
 
   Shape<Exemption> shape;
   shape.required("name", &Exemption::name,
                  text(63, is_dns_label, "lower-case letters, digits and '-', up to 63"));
   shape.required("cidr", &Exemption::cidr, prefix());
-  shape.optional("ports", &Exemption::ports, set(std::move(exempt_port), 0, 32));
+  shape.optional("ports", &Exemption::ports,
+                 keyed_list(port.value(), 0, 32, {"protocol", "port"}, [](const ExemptPort& one) {
+                   return std::pair(one.protocol, one.port);
+                 }));
   shape.optional("reason", &Exemption::reason, text(256));
   return shape.value();
 }

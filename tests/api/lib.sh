@@ -12,8 +12,10 @@ source "$ESPALIER_ROOT/lab/cluster/apiserver.sh"
 crds=$ESPALIER_ROOT/crds
 
 apply_crds() {
-  kubectl apply --server-side -f "$crds" >/dev/null
-  kubectl wait --for condition=Established --timeout 60s -f "$crds" >/dev/null
+  local files=() file
+  for file in "$crds"/*.yaml; do files+=(-f "$file"); done
+  kubectl apply --server-side "${files[@]}" >/dev/null
+  kubectl wait --for condition=Established --timeout 60s "${files[@]}" >/dev/null
 }
 
 refused() {
