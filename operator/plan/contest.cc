@@ -95,24 +95,55 @@ std::optional<int> named_length(const crds::IPsecPolicySpec& spec, const IpAddre
   return longest;
 }
 
-Contest::Contest(const World& world)
+Contest::Contest(const World& world, const Contest* before)
     : nodes_(by_name(world.endpoints)), policies_(by_name(world.policies)) {
-  for (const crds::IPsecPolicy* policy : policies_) {
-    View view;
-    for (const crds::Traffic traffic : policy->spec.traffic) {
-      view.traffic[static_cast<std::size_t>(traffic)] = true;
+  constexpr std::size_t kNew = ~std::size_t{0};
+  std::vector<std::size_t> old_node(nodes_.size(), kNew);  // its number in `before`
+  std::map<const crds::IPsecPolicy*, const View*> old_views;
+  if (before) {
+    std::size_t old = 0;
+    for (std::size_t node = 0; node < nodes_.size(); ++node) {
+      const std::string& name = nodes_[node]->meta.name;
+      while (old < before->nodes_.size() && before->nodes_[old]->meta.name < name) ++old;
+      if (old < before->nodes_.size() && before->nodes_[old] == nodes_[node]) old_node[node] = old;
     }
-    for (const crds::NodeEndpoint* node : nodes_) {
-      view.member.push_back(selects(policy->spec, *node));
-      std::array<int, 2> named = {kNotNamed, kNotNamed};
-      for (const IpAddress& address : node->spec.addresses) {
-        named[family_index(address.family())] =
-            named_length(policy->spec, address).value_or(kNotNamed);
+    for (std::size_t i = 0; i < before->policies_.size(); ++i) {
+      old_views.emplace(before->policies_[i], &before->views_[i]);
+    }
+  }
+  for (const crds::IPsecPolicy* policy : policies_) {
+    const auto known = old_views.find(policy);
+    View view = empty_view(*policy);
+    view.member.reserve(nodes_.size());
+    view.named.reserve(nodes_.size());
+    for (std::size_t node = 0; node < nodes_.size(); ++node) {
+      if (known == old_views.end() || old_node[node] == kNew) {
+        look_at(*policy, *nodes_[node], view);
+      } else {
+        view.member.push_back(known->second->member[old_node[node]]);
+        view.named.push_back(known->second->named[old_node[node]]);
       }
-      view.named.push_back(named);
     }
     views_.push_back(std::move(view));
   }
+}
+
+Contest::View Contest::empty_view(const crds::IPsecPolicy& policy) {
+  View view;
+  for (const crds::Traffic traffic : policy.spec.traffic) {
+    view.traffic[static_cast<std::size_t>(traffic)] = true;
+  }
+  return view;
+}
+
+void Contest::look_at(const crds::IPsecPolicy& policy, const crds::NodeEndpoint& node,
+                      View& view) const {
+  view.member.push_back(selects(policy.spec, node));
+  std::array<int, 2> named = {kNotNamed, kNotNamed};
+  for (const IpAddress& address : node.spec.addresses) {
+    named[family_index(address.family())] = named_length(policy.spec, address).value_or(kNotNamed);
+  }
+  view.named.push_back(named);
 }
 
 std::optional<std::size_t> Contest::find(std::string_view node) const {

@@ -38,8 +38,9 @@ struct Candidate {
 
 class Contest {
  public:
-  // Keeps references into the world, which must outlive it.
-  explicit Contest(const World& world);
+  // Keeps references into the world, which must outlive it. What `before` found out about a policy
+  // and a node that are still the same objects is taken from it; its world must still be alive.
+  explicit Contest(const World& world, const Contest* before = nullptr);
 
   // By name; an index is a node's number everywhere else here.
   [[nodiscard]] const std::vector<const crds::NodeEndpoint*>& nodes() const { return nodes_; }
@@ -73,6 +74,8 @@ class Contest {
     std::array<bool, 3> traffic{};          // by crds::Traffic
   };
 
+  [[nodiscard]] static View empty_view(const crds::IPsecPolicy& policy);
+  void look_at(const crds::IPsecPolicy& policy, const crds::NodeEndpoint& node, View& view) const;
   [[nodiscard]] bool wants(const View& view, bool overlay, Flow flow) const;
   [[nodiscard]] int peer_length(std::size_t policy, std::size_t a, std::size_t b, Flow flow) const;
 

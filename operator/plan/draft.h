@@ -14,6 +14,8 @@
 
 namespace espalier::plan {
 
+class Contest;
+
 struct Draft {
   NodePlan plan;
   NoteBook notes;
@@ -36,8 +38,6 @@ void add_idle_exemptions(const crds::IPsecPolicy& policy, Draft& draft);
 // the node, and the API server.
 void add_always_exempt(const World& world, Draft& draft);
 
-class Contest;
-
 // All connections between two nodes, seen from `self`, and the bypass rules of the pair.
 void plan_pair(const Contest& contest, std::size_t self, std::size_t peer, Draft& draft);
 
@@ -47,8 +47,18 @@ void plan_blocks(const Contest& contest, std::size_t self, Draft& draft);
 // The Tunnels of this node. `contest` knows which addresses are the cluster's own.
 void plan_tunnels(const World& world, const Contest& contest, Draft& draft);
 
+// An empty plan of the node, with what its NodeEndpoint says of it.
+[[nodiscard]] Draft begin_draft(const Contest& contest, std::string_view node);
+
+// What no pair is needed for, after the pairs: blocks, idle exemptions, tunnels, what is always
+// exempt.
+void plan_beside_pairs(const World& world, const Contest& contest, Draft& draft);
+
 // Sorts everything, leaves out rules whose selector another rule has too, and what is empty then;
-// sets notes and hash.
+// sets notes. True if something was left out of a connection.
+bool settle(Draft& draft);
+
+// The same, and the hash.
 [[nodiscard]] NodePlan finish(Draft draft);
 
 }  // namespace espalier::plan

@@ -35,16 +35,6 @@ void add_features(const crds::TunnelSpec& spec, Features& features) {
   }
 }
 
-// By namespace and name; of two the last one counts.
-std::map<std::pair<std::string, std::string>, const crds::Tunnel*> tunnels_by_name(
-    const World& world) {
-  std::map<std::pair<std::string, std::string>, const crds::Tunnel*> sorted;
-  for (const auto& tunnel : world.tunnels) {
-    sorted[{tunnel->meta.ns, tunnel->meta.name}] = tunnel.get();
-  }
-  return sorted;
-}
-
 // The object of this name, in this state; else an error that says what there is.
 template <typename Kind>
 Result<std::shared_ptr<const Kind>> in_state(const std::vector<std::shared_ptr<const Kind>>& known,
@@ -71,31 +61,50 @@ std::vector<std::string> known_features() {
           std::string(kFeatureTunnels)};
 }
 
-std::vector<NodeRules> node_rules(const World& world) {
-  const Contest contest(world);
-  std::map<std::string, std::pair<crds::NodePolicySpec, Features>> rules;
-  for (std::size_t node = 0; node < contest.nodes().size(); ++node) {
-    auto& [spec, features] = rules[contest.nodes()[node]->meta.name];
-    for (std::size_t policy = 0; policy < contest.policies().size(); ++policy) {
-      if (!contest.concerns(policy, node)) continue;
-      const crds::IPsecPolicy& object = *contest.policies()[policy];
-      spec.policies.push_back({object.meta.name, object.meta.uid, object.meta.generation});
-      add_features(object.spec, features);
+TunnelsByNode tunnels_by_node(const World& world) {
+  // Of two of one name the last one counts.
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<const crds::Tunnel>> sorted;
+  for (const auto& tunnel : world.tunnels) sorted[{tunnel->meta.ns, tunnel->meta.name}] = tunnel;
+  TunnelsByNode by_node;
+  for (const auto& [name, tunnel] : sorted) by_node[tunnel->spec.local.node].push_back(tunnel);
+  return by_node;
+}
+
+NodeRules rules_of_node(const World& world, const Contest& contest, const TunnelsByNode& tunnels,
+                        const std::string& node) {
+  NodeRules rules{node, {}};
+  crds::NodePolicySpec& spec = rules.spec;
+  Features features;
+  const auto number = contest.find(node);
+  for (std::size_t policy = 0; number && policy < contest.policies().size(); ++policy) {
+    if (!contest.concerns(policy, *number)) continue;
+    const crds::IPsecPolicy& object = *contest.policies()[policy];
+    spec.policies.push_back({object.meta.name, object.meta.uid, object.meta.generation});
+    add_features(object.spec, features);
+  }
+  if (const auto own = tunnels.find(node); own != tunnels.end()) {
+    for (const auto& tunnel : own->second) {
+      const crds::Meta& meta = tunnel->meta;
+      spec.tunnels.push_back({meta.ns, meta.name, meta.uid, meta.generation});
+      add_features(tunnel->spec, features);
     }
   }
-  for (const auto& [name, tunnel] : tunnels_by_name(world)) {
-    auto& [spec, features] = rules[tunnel->spec.local.node];
-    spec.tunnels.push_back({name.first, name.second, tunnel->meta.uid, tunnel->meta.generation});
-    add_features(tunnel->spec, features);
-  }
   const std::set<Endpoint> servers(world.api_servers.begin(), world.api_servers.end());
+  spec.required_features.assign(features.begin(), features.end());
+  spec.api_servers.assign(servers.begin(), servers.end());
+  spec.hash = hash_of(spec);
+  return rules;
+}
+
+std::vector<NodeRules> node_rules(const World& world) {
+  const Contest contest(world);
+  const TunnelsByNode tunnels = tunnels_by_node(world);
+  std::set<std::string> names;
+  for (const crds::NodeEndpoint* node : contest.nodes()) names.insert(node->meta.name);
+  for (const auto& [node, own] : tunnels) names.insert(node);
   std::vector<NodeRules> all;
-  for (auto& [node, rule] : rules) {
-    auto& [spec, features] = rule;
-    spec.required_features.assign(features.begin(), features.end());
-    spec.api_servers.assign(servers.begin(), servers.end());
-    spec.hash = hash_of(spec);
-    all.push_back({node, std::move(spec)});
+  for (const std::string& name : names) {
+    all.push_back(rules_of_node(world, contest, tunnels, name));
   }
   return all;
 }

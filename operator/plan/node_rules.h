@@ -8,6 +8,9 @@
 // Assumes objects from an API server: a uid and generation stand for one content.
 #pragma once
 
+#include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +42,17 @@ struct NodeRules {
 
 // One per node that has a NodeEndpoint or is named by a Tunnel, sorted by node.
 [[nodiscard]] std::vector<NodeRules> node_rules(const World& world);
+
+class Contest;
+
+// A world's Tunnels by their local node, in order of namespace and name.
+using TunnelsByNode =
+    std::map<std::string, std::vector<std::shared_ptr<const crds::Tunnel>>, std::less<>>;
+[[nodiscard]] TunnelsByNode tunnels_by_node(const World& world);
+
+// The rules of one node; `contest` is of the same world as `tunnels`.
+[[nodiscard]] NodeRules rules_of_node(const World& world, const Contest& contest,
+                                      const TunnelsByNode& tunnels, const std::string& node);
 
 // The spec's hash, over everything else in it.
 [[nodiscard]] std::string hash_of(const crds::NodePolicySpec& spec);

@@ -13,6 +13,13 @@ void NoteBook::add(NoteKind kind, const Owner& about, std::string text, const st
   if (!peer.empty() && (peers.empty() || peers.back() != peer)) peers.push_back(peer);
 }
 
+void NoteBook::add(const NoteBook& other) {
+  for (const auto& [key, peers] : other.peers_) {
+    std::vector<std::string>& mine = peers_[key];
+    mine.insert(mine.end(), peers.begin(), peers.end());
+  }
+}
+
 std::vector<PlanNote> NoteBook::notes() const {
   constexpr std::size_t kShown = 3;
   std::vector<PlanNote> all;

@@ -14,6 +14,9 @@ class NoteBook {
  public:
   // The same text about the same object is one note; `peer` (may be empty) is added to its list.
   void add(NoteKind kind, const Owner& about, std::string text, const std::string& peer);
+  // Everything in another book; its peers come after ours.
+  void add(const NoteBook& other);
+  [[nodiscard]] bool empty() const { return peers_.empty(); }
   // Sorted. "… with 5 peers: node2, node3, node4 and 2 more"
   [[nodiscard]] std::vector<PlanNote> notes() const;
 

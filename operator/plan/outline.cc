@@ -135,6 +135,12 @@ std::uint64_t spread(std::uint64_t x) {
   return x ^ (x >> 31U);
 }
 
+Fingerprint fingerprint(std::string_view text) {
+  const std::uint64_t first = fnv1a(text, 0xcbf29ce484222325ULL);
+  const std::uint64_t second = fnv1a(text, spread(first));  // from another starting point
+  return {spread(first), spread(second)};
+}
+
 }  // namespace
 
 Outline& Outline::put(std::string name, Outline value) {
@@ -155,15 +161,35 @@ std::string to_json(const Outline& outline) {
 }
 
 std::string hash_of(std::string_view text) {
-  const std::uint64_t first = fnv1a(text, 0xcbf29ce484222325ULL);
-  const std::uint64_t second = fnv1a(text, spread(first));  // from another starting point
-  return fmt::format("{:016x}{:016x}", spread(first), spread(second));
+  const Fingerprint whole = fingerprint(text);
+  return fmt::format("{:016x}{:016x}", whole.first, whole.second);
+}
+
+Fingerprint fingerprint_of(const ConnectionPlan& connection) {
+  return fingerprint(to_json(outline_of(connection)));
 }
 
 std::string hash_of(const NodePlan& plan) {
-  Outline outline = outline_of(plan);
+  std::vector<Fingerprint> connections;
+  connections.reserve(plan.connections.size());
+  for (const ConnectionPlan& connection : plan.connections) {
+    connections.push_back(fingerprint_of(connection));
+  }
+  return hash_of(plan, connections);
+}
+
+std::string hash_of(const NodePlan& plan, const std::vector<Fingerprint>& connections) {
+  Outline outline = rest_outline(plan);
   std::erase_if(outline.children, [](const auto& child) { return child.first == "hash"; });
-  return hash_of(to_json(outline));
+  std::string text = to_json(outline);
+  for (const Fingerprint& connection : connections) {
+    for (const std::uint64_t half : {connection.first, connection.second}) {
+      for (int shift = 0; shift < 64; shift += 8) {
+        text += static_cast<char>(half >> static_cast<unsigned>(shift) & 0xffU);
+      }
+    }
+  }
+  return hash_of(text);
 }
 
 }  // namespace espalier::plan

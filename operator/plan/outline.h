@@ -3,6 +3,7 @@
 // Guarantees: every field of the plan is in it, in a fixed order; Secrets by name only.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,9 @@ struct Outline {
 };
 
 [[nodiscard]] Outline outline_of(const NodePlan& plan);
+[[nodiscard]] Outline outline_of(const ConnectionPlan& connection);
+// Everything but the connections.
+[[nodiscard]] Outline rest_outline(const NodePlan& plan);
 
 // One YAML document, without "---". Lists of scalars stand in one line.
 [[nodiscard]] std::string to_yaml(const Outline& outline);
@@ -38,5 +42,16 @@ struct Outline {
 [[nodiscard]] std::string hash_of(std::string_view text);
 // The same over everything in the plan but its hash.
 [[nodiscard]] std::string hash_of(const NodePlan& plan);
+
+// A connection's part in that hash, so that one who changes few of many need not read all again.
+struct Fingerprint {
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+  friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
+};
+[[nodiscard]] Fingerprint fingerprint_of(const ConnectionPlan& connection);
+// The same hash. `connections` are the fingerprints of plan.connections, in their order.
+[[nodiscard]] std::string hash_of(const NodePlan& plan,
+                                  const std::vector<Fingerprint>& connections);
 
 }  // namespace espalier::plan

@@ -227,7 +227,7 @@ Outline connection_outline(const ConnectionPlan& connection) {
 
 }  // namespace
 
-Outline outline_of(const NodePlan& plan) {
+Outline rest_outline(const NodePlan& plan) {
   Outline map;
   map.put("node", Outline::of(plan.node));
   map.put("hash", Outline::of(plan.hash));
@@ -251,6 +251,15 @@ Outline outline_of(const NodePlan& plan) {
     bypass.add(std::move(entry));
   }
   map.put("bypass", std::move(bypass));
+  return map;
+}
+
+Outline outline_of(const ConnectionPlan& connection) {
+  return connection_outline(connection);
+}
+
+Outline outline_of(const NodePlan& plan) {
+  Outline map = rest_outline(plan);
   Outline connections = Outline::list();
   for (const ConnectionPlan& connection : plan.connections) {
     connections.add(connection_outline(connection));

@@ -15,28 +15,13 @@ namespace espalier::plan {
 namespace {
 
 NodePlan plan_with(const World& world, const Contest& contest, std::string_view node) {
-  Draft draft;
-  draft.plan.node = std::string(node);
-  const auto self = contest.find(node);
-  if (self) {
-    const crds::NodeEndpointSpec& spec = contest.nodes()[*self]->spec;
-    draft.plan.addresses = spec.addresses;
-    draft.plan.pod_cidrs = spec.pod_cidrs;
-    std::sort(draft.plan.addresses.begin(), draft.plan.addresses.end());
-    std::sort(draft.plan.pod_cidrs.begin(), draft.plan.pod_cidrs.end());
+  Draft draft = begin_draft(contest, node);
+  if (const auto self = contest.find(node)) {
     for (std::size_t peer = 0; peer < contest.nodes().size(); ++peer) {
       if (peer != *self) plan_pair(contest, *self, peer, draft);
     }
-    plan_blocks(contest, *self, draft);
-    for (std::size_t policy = 0; policy < contest.policies().size(); ++policy) {
-      if (contest.is_member(policy, *self)) add_idle_exemptions(*contest.policies()[policy], draft);
-    }
-  } else if (!contest.policies().empty()) {
-    draft.notes.add(NoteKind::kNothingToCover, {"NodeEndpoint", {}, std::string(node)},
-                    "there is no NodeEndpoint of this name, so no IPsecPolicy applies", {});
   }
-  plan_tunnels(world, contest, draft);
-  add_always_exempt(world, draft);
+  plan_beside_pairs(world, contest, draft);
   return finish(std::move(draft));
 }
 
@@ -70,13 +55,16 @@ class UniqueSelectors {
   std::map<Selector, Precedence> best_;
 };
 
-void drop_double_rules(Draft& draft) {
+// True if a connection lost a rule.
+bool drop_double_rules(Draft& draft) {
   UniqueSelectors unique(draft.plan);
+  bool dropped = false;
   for (ConnectionPlan& connection : draft.plan.connections) {
     for (ChildPlan& child : connection.children) {
       const bool had_rules = !child.rules.empty();
       std::erase_if(child.rules, [&](const CoverRule& rule) {
         if (unique.take(rule.selector, rule.precedence)) return false;
+        dropped = true;
         draft.notes.add(
             NoteKind::kShadowed, child.owner,
             rule.selector.to_string() + " is decided by another object that comes first", {});
@@ -92,26 +80,62 @@ void drop_double_rules(Draft& draft) {
   std::erase_if(draft.plan.bypass, [&](const BypassRule& rule) {
     return !unique.take(rule.selector, rule.precedence);
   });
+  return dropped;
 }
+
+// Where rules overlap, in which order they are meant.
+constexpr auto kByOrder = [](const auto& a, const auto& b) {
+  return std::tie(a.precedence, a.selector) < std::tie(b.precedence, b.selector);
+};
+constexpr auto kByName = [](const auto& a, const auto& b) { return a.name < b.name; };
 
 }  // namespace
 
-NodePlan finish(Draft draft) {
-  const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
-  const auto by_order = [](const auto& a, const auto& b) {
-    return std::tie(a.precedence, a.selector) < std::tie(b.precedence, b.selector);
-  };
-  NodePlan& plan = draft.plan;
-  std::sort(plan.connections.begin(), plan.connections.end(), by_name);
-  std::stable_sort(plan.bypass.begin(), plan.bypass.end(), by_order);
-  drop_double_rules(draft);
-  for (ConnectionPlan& connection : plan.connections) {
-    std::sort(connection.children.begin(), connection.children.end(), by_name);
-    for (ChildPlan& child : connection.children)
-      std::sort(child.rules.begin(), child.rules.end(), by_order);
+Draft begin_draft(const Contest& contest, std::string_view node) {
+  Draft draft;
+  draft.plan.node = std::string(node);
+  const auto self = contest.find(node);
+  if (!self) return draft;
+  const crds::NodeEndpointSpec& spec = contest.nodes()[*self]->spec;
+  draft.plan.addresses = spec.addresses;
+  draft.plan.pod_cidrs = spec.pod_cidrs;
+  std::sort(draft.plan.addresses.begin(), draft.plan.addresses.end());
+  std::sort(draft.plan.pod_cidrs.begin(), draft.plan.pod_cidrs.end());
+  return draft;
+}
+
+void plan_beside_pairs(const World& world, const Contest& contest, Draft& draft) {
+  if (const auto self = contest.find(draft.plan.node)) {
+    plan_blocks(contest, *self, draft);
+    for (std::size_t policy = 0; policy < contest.policies().size(); ++policy) {
+      if (contest.is_member(policy, *self)) add_idle_exemptions(*contest.policies()[policy], draft);
+    }
+  } else if (!contest.policies().empty()) {
+    draft.notes.add(NoteKind::kNothingToCover, {"NodeEndpoint", {}, draft.plan.node},
+                    "there is no NodeEndpoint of this name, so no IPsecPolicy applies", {});
   }
+  plan_tunnels(world, contest, draft);
+  add_always_exempt(world, draft);
+}
+
+bool settle(Draft& draft) {
+  NodePlan& plan = draft.plan;
+  std::sort(plan.connections.begin(), plan.connections.end(), kByName);
+  for (ConnectionPlan& connection : plan.connections) {
+    std::sort(connection.children.begin(), connection.children.end(), kByName);
+    for (ChildPlan& child : connection.children) {
+      std::sort(child.rules.begin(), child.rules.end(), kByOrder);
+    }
+  }
+  std::stable_sort(plan.bypass.begin(), plan.bypass.end(), kByOrder);
+  const bool dropped = drop_double_rules(draft);
   plan.notes = draft.notes.notes();
-  plan.hash = hash_of(plan);
+  return dropped;
+}
+
+NodePlan finish(Draft draft) {
+  (void)settle(draft);
+  draft.plan.hash = hash_of(draft.plan);
   return std::move(draft.plan);
 }
 

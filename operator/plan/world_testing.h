@@ -114,6 +114,70 @@ inline World random_world(std::uint32_t seed) {
   return world;
 }
 
+// A Tunnel of one of the nodes; sometimes of one that has no NodeEndpoint, or towards addresses
+// that are the cluster's own.
+inline crds::Tunnel random_tunnel(std::mt19937& random) {
+  const auto below = [&](unsigned limit) { return static_cast<int>(random() % limit); };
+  crds::Tunnel made;
+  made.meta.ns = below(2) == 0 ? "edge" : "node1";
+  made.meta.name = below(3) == 0 ? "v4" : fmt::format("branch{}", below(3));
+  made.spec.local.node = fmt::format("node{}", 1 + below(8));
+  made.spec.local.identity = "gw.example.com";
+  made.spec.remote.identity = "branch.example.com";
+  made.spec.remote.addresses = {ip(fmt::format("203.0.113.{}", 1 + below(3)))};
+  if (below(3) == 0)
+    made.spec.remote.subnets = {block(below(2) == 0 ? "172.16.0.0/16" : "10.244.2.0/24")};
+  return made;
+}
+
+inline World shuffled(World world, std::uint32_t seed);
+
+// One change, of any kind, such as the API server reports them. An object that is changed is
+// another object; the others stay the same.
+inline void change(World& world, std::mt19937& random) {
+  const auto below = [&](std::size_t limit) { return static_cast<std::size_t>(random() % limit); };
+  const World other = random_world(static_cast<std::uint32_t>(random()));
+  const auto put = [](auto& objects, const auto& object) {
+    for (auto& known : objects) {
+      if (crds::qualified_name(known->meta) == crds::qualified_name(object->meta)) {
+        known = object;
+        return;
+      }
+    }
+    objects.push_back(object);
+  };
+  const auto take = [&](auto& objects) {
+    if (!objects.empty()) {
+      objects.erase(objects.begin() + static_cast<std::ptrdiff_t>(below(objects.size())));
+    }
+  };
+  switch (below(10)) {
+    case 0: {  // an address that another node has, too
+      crds::NodeEndpoint twin = *other.endpoints[below(other.endpoints.size())];
+      twin.spec.addresses = other.endpoints.front()->spec.addresses;
+      return put(world.endpoints, std::make_shared<const crds::NodeEndpoint>(std::move(twin)));
+    }
+    case 1:
+    case 2:
+    case 9:
+      return put(world.endpoints, other.endpoints[below(other.endpoints.size())]);
+    case 3:
+      return take(world.endpoints);
+    case 4:
+    case 5:
+      return put(world.policies, other.policies[below(other.policies.size())]);
+    case 6:
+      return take(world.policies);
+    case 7:
+      if (below(3) == 0) return take(world.tunnels);
+      return put(world.tunnels, std::make_shared<const crds::Tunnel>(random_tunnel(random)));
+    default:
+      world.api_servers.clear();
+      if (below(2) == 0) world.api_servers.push_back({ip("10.10.0.1"), 6443});
+      world = shuffled(std::move(world), static_cast<std::uint32_t>(random()));
+  }
+}
+
 inline World shuffled(World world, std::uint32_t seed) {
   std::mt19937 random(seed);
   std::shuffle(world.endpoints.begin(), world.endpoints.end(), random);
