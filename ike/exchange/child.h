@@ -12,6 +12,11 @@ namespace espalier::ike::exchange {
   return sa.connection->children[child.child_index];
 }
 
+// Of two nonces (section 2.8.1).
+[[nodiscard]] inline const Bytes& lower(const Bytes& a, const Bytes& b) {
+  return a < b ? a : b;
+}
+
 // The groups we offer and accept for a Child with PFS: those of the ESP proposals, else of the IKE
 // proposals.
 [[nodiscard]] std::vector<crypto::DhId> pfs_groups(const Connection& connection,

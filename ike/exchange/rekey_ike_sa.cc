@@ -117,10 +117,6 @@ void rekey_failed(Core& core, IkeSa& sa, Side side, Reason reason, std::string t
   finish_own(core, sa);
 }
 
-const Bytes& lower(const Bytes& a, const Bytes& b) {
-  return a < b ? a : b;
-}
-
 void own_rekey_derived(Core& core, IkeSa& sa, ByteView shared) {
   OwnExchange& own = *sa.own;
   auto successor = make_successor(core, sa, own.ike, shared, true);

@@ -16,7 +16,7 @@ void finish_own(Core& core, IkeSa& sa);
 // Puts the task back for later (RFC 7296 section 2.25, TEMPORARY_FAILURE).
 void postpone_own(Core& core, IkeSa& sa, Duration delay);
 
-// CREATE_CHILD_SA for a Child, new or rekeyed (create_child_sa.cc).
+// CREATE_CHILD_SA for a Child, new or rekeyed (create_child_sa_initiator.cc, _responder.cc).
 void begin_create_child(Core& core, IkeSa& sa);
 void on_create_child_request(Core& core, IkeSa& sa, std::uint32_t message_id,
                              const std::vector<wire::Payload>& request);
@@ -54,7 +54,7 @@ void on_informational_response(Core& core, IkeSa& sa, const std::vector<wire::Pa
 // The IKE SA is over: Childs go (or have moved), reports, drops.
 void end_ike_sa(Core& core, IkeSa& sa, Reason reason);
 
-// A handshake's parts that other files begin (ike_sa_init.cc, ike_auth.cc).
+// A handshake's parts that other files begin (ike_sa_init.cc, ike_auth_responder.cc).
 void on_key_pair(Core& core, IkeSa& sa, std::shared_ptr<const crypto::KeyPair> pair);
 void on_auth_spi(Core& core, IkeSa& sa, const KernelSpi& answer);
 

@@ -42,161 +42,6 @@ std::string list(const std::vector<wire::Payload>& payloads, bool show_status) {
 
 }  // namespace
 
-// ----------------------------------------------------------------------------------------------------
-// Node
-
-Node::Node(Simulation& simulation, std::string name, IpAddress address, Settings settings,
-           std::uint64_t seed)
-    : simulation_(simulation),
-      name_(std::move(name)),
-      address_(address),
-      settings_(std::move(settings)),
-      provider_(seed * 7919 + 1),
-      random_(seed * 104729 + 3) {
-  crash();
-}
-
-void Node::crash() {
-  engine_ = std::make_unique<Engine>(
-      provider_, settings_,
-      [this](std::span<std::uint8_t> out) {
-        for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(random_());
-      },
-      [] { return WallTime{std::chrono::seconds(1'800'000'000)}; });
-}
-
-void Node::reboot() {
-  inbound_.clear();
-  outbound_.clear();
-  crash();
-}
-
-Connection Node::connection_to(const Node& peer) {
-  Connection connection;
-  connection.name = peer.name_;
-  connection.local = address_;
-  connection.remotes = {peer.address_};
-  connection.local_id = {wire::IdType::kFqdn, to_bytes(as_bytes(name_))};
-  connection.remote_id = wire::Identification{wire::IdType::kFqdn, to_bytes(as_bytes(peer.name_))};
-  connection.local_auth.credential = *provider_.add_credential(name_ + "|CA|", "", {});
-  connection.remote_auth.trust = *provider_.add_trust("CA");
-  connection.proposals = {*crypto::parse_ike_proposal("aes256gcm16-prfsha384-curve25519-ecp256")};
-  ChildConfig child;
-  child.name = "net";
-  child.local = {wire::TrafficSelector::from_prefix(Prefix::host(address_))};
-  child.remote = {wire::TrafficSelector::from_prefix(Prefix::host(peer.address_))};
-  child.proposals = {*crypto::parse_esp_proposal("aes256gcm16")};
-  connection.children = {child};
-  return connection;
-}
-
-void Node::set(ConnectionId id, Connection connection) {
-  command(SetConnection{id, std::move(connection)});
-}
-void Node::initiate(ConnectionId id, std::size_t child) {
-  Initiate wanted;
-  wanted.id = id;
-  wanted.child_index = child;
-  command(wanted);
-}
-void Node::command(Command wanted) {
-  engine_->command(simulation_.now(), std::move(wanted));
-  pump();
-}
-
-std::vector<IkeSaView> Node::ike_sas() const {
-  std::vector<IkeSaView> views;
-  engine_->each_ike_sa([&](const IkeSaView& view) { views.push_back(view); });
-  return views;
-}
-std::vector<ChildSaView> Node::child_sas() const {
-  std::vector<ChildSaView> views;
-  engine_->each_child_sa([&](const ChildSaView& view) { views.push_back(view); });
-  return views;
-}
-std::vector<Reason> Node::failures() const {
-  std::vector<Reason> reasons;
-  for (const Event& event : events_) {
-    if (const auto* failure = std::get_if<Failure>(&event)) reasons.push_back(failure->reason);
-  }
-  return reasons;
-}
-std::string Node::last_failure_text() const {
-  std::string text;
-  for (const Event& event : events_) {
-    if (const auto* failure = std::get_if<Failure>(&event)) text = failure->text;
-  }
-  return text;
-}
-std::string Node::last_failure() const {
-  std::string text;
-  for (const Event& event : events_) {
-    if (const auto* failure = std::get_if<Failure>(&event)) {
-      text = (failure->side == Side::kLocal ? "local " : "remote ") +
-             std::string(ike::name_of(failure->reason));
-    }
-  }
-  return text;
-}
-
-bool Node::fails_now() {
-  if (fail_install_in < 0) return false;
-  return fail_install_in-- == 0;
-}
-
-void Node::pump() {
-  if (pumping_) return;
-  pumping_ = true;
-  while (auto output = engine_->next_output()) perform(std::move(*output));
-  pumping_ = false;
-}
-
-void Node::perform(Output output) {
-  const TimePoint now = simulation_.now();
-  if (auto* send = std::get_if<Send>(&output)) return simulation_.carry(*this, *send);
-  if (auto* report = std::get_if<Report>(&output)) {
-    events_.push_back(std::move(report->event));
-  } else if (auto* job = std::get_if<RunCrypto>(&output)) {
-    const Duration takes =
-        simulation_.crypto_time ? simulation_.crypto_time(*this, job->job) : Duration::zero();
-    if (takes <= Duration::zero()) {
-      engine_->on_crypto(now, job->ticket, provider_.run(job->job));
-    } else {
-      simulation_.jobs_.emplace(now + takes, Simulation::Job{this, engine_.get(), std::move(*job)});
-    }
-  } else if (auto* spi = std::get_if<AllocateSpi>(&output)) {
-    // SPIs differ between nodes, so that a mix-up shows.
-    engine_->on_kernel(now,
-                       KernelSpi{spi->ticket, ++last_spi_ * 16 + 0x1000 + address_.bytes()[3]});
-  } else if (auto* in = std::get_if<InstallInbound>(&output)) {
-    Status status;
-    if (fails_now()) {
-      status = fail(Code::kKernel, "NEWSA", "EINVAL");
-    } else {
-      inbound_[in->child.spi_in] = {in->child, in->report_first_use, 0, std::move(in->keys.encr)};
-    }
-    engine_->on_kernel(now, KernelInstalled{in->ticket, status});
-  } else if (auto* out = std::get_if<InstallOutbound>(&output)) {
-    Status status;
-    if (fails_now()) {
-      status = fail(Code::kKernel, "NEWSA", "EINVAL");
-    } else {
-      outbound_.push_back({out->child, now, ++order_, std::move(out->keys.encr)});
-    }
-    engine_->on_kernel(now, KernelInstalled{out->ticket, status});
-  } else if (auto* remove = std::get_if<RemoveChild>(&output)) {
-    if (remove->inbound) inbound_.erase(remove->child.spi_in);
-    if (remove->outbound) {
-      std::erase_if(outbound_,
-                    [&](const Outbound& one) { return one.info.spi_out == remove->child.spi_out; });
-    }
-  } else if (auto* usage = std::get_if<QueryUsage>(&output)) {
-    const auto found = inbound_.find(usage->child.spi_in);
-    engine_->on_kernel(
-        now, KernelUsage{usage->ticket, found == inbound_.end() ? 0 : found->second.packets});
-  }
-}
-
 // ----------------------------------------------------------------------------------------------
 // Simulation
 
@@ -242,6 +87,7 @@ void Simulation::carry(Node& from, const Datagram& sent) {
     return;
   }
   std::string line = line_of(from, sent);
+  sent_.push_back(sent);
   const bool lost = cut || (allow && !allow(line)) || random_() % 100 < faults.drop_percent;
   Flying flying;
   flying.datagram = {sent.remote, sent.local, sent.encapsulated, sent.data};
@@ -261,6 +107,11 @@ void Simulation::carry(Node& from, const Datagram& sent) {
   };
   if (random_() % 100 < faults.duplicate_percent) network_.emplace(arrival(), flying);
   network_.emplace(arrival(), std::move(flying));
+}
+
+void Simulation::inject(Node& from, const Node& to, Bytes data) {
+  carry(from, {{from.address(), 500}, {to.address(), 500}, false, std::move(data)});
+  run();
 }
 
 std::size_t Simulation::release() {

@@ -70,6 +70,18 @@ class Node {
   // The last failure's side and reason: "local UntrustedIssuer".
   [[nodiscard]] std::string last_failure() const;
 
+  // What a peer that misbehaves would send: any content, protected by this node's keys of its
+  // newest IKE SA. The engine of this node does not know.
+  [[nodiscard]] Bytes forge(wire::ExchangeType exchange, bool response, std::uint32_t message_id,
+                            const std::vector<wire::Payload>& payloads);
+  [[nodiscard]] Bytes forge_raw(wire::ExchangeType exchange, bool response,
+                                std::uint32_t message_id, wire::PayloadType first,
+                                ByteView plaintext);
+  [[nodiscard]] Bytes forge_fragment(wire::ExchangeType exchange, bool response,
+                                     std::uint32_t message_id, std::uint16_t number,
+                                     std::uint16_t total, wire::PayloadType first,
+                                     ByteView plaintext);
+
   // Steps of the kernel that shall fail, counted down: 0 means the next one.
   int fail_install_in = -1;
 
@@ -91,6 +103,8 @@ class Node {
   void pump();
   void perform(Output output);
   [[nodiscard]] bool fails_now();
+  [[nodiscard]] wire::Header forged_header(wire::ExchangeType exchange, bool response,
+                                           std::uint32_t message_id) const;
 
   Simulation& simulation_;
   std::string name_;
@@ -138,6 +152,10 @@ class Simulation {
   [[nodiscard]] std::size_t count(
       const std::string& part) const;  // transcript lines that hold `part`
 
+  // A datagram that the engine at `from` never sent; runs.
+  void inject(Node& from, const Node& to, Bytes data);
+  [[nodiscard]] const std::vector<Datagram>& sent() const { return sent_; }  // by all, in order
+
   // Datagrams may be held back by hand: taken out of the network in arrival order, delivered by
   // release().
   std::function<bool(const std::string& line)> hold;
@@ -169,6 +187,7 @@ class Simulation {
   std::multimap<TimePoint, Job> jobs_;
   std::deque<Flying> held_;
   std::vector<std::string> lines_;
+  std::vector<Datagram> sent_;
   Traffic traffic_;
 };
 

@@ -163,7 +163,14 @@ Result<Bytes> ToyProvider::seal(const crypto::SkKeys& keys, std::uint64_t counte
   fill(digest(digest(digest(2, keys.encr_key.view()), associated), body), tag);
   append(body, tag);
   sealed_[body] = to_bytes(padded_plaintext);
+  keys_[to_bytes(associated.first(16))] = to_bytes(keys.encr_key.view());
   return body;
+}
+
+Bytes ToyProvider::forge(ByteView prefix, ByteView padded_plaintext) {
+  crypto::SkKeys keys;
+  keys.encr_key = SecretBytes(keys_[to_bytes(prefix.first(16))]);
+  return *seal(keys, (1ULL << 40) + ++forged_, prefix, padded_plaintext);
 }
 
 Result<Bytes> ToyProvider::open(const crypto::SkKeys& keys, ByteView associated, ByteView body) {

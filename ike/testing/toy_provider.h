@@ -55,6 +55,11 @@ class ToyProvider final : public crypto::Provider {
   [[nodiscard]] Result<Bytes> certreq_hashes(crypto::TrustId trust) override;
   [[nodiscard]] Status close() override { return {}; }
 
+  static constexpr std::size_t kOverhead = 24;  // of a sealed body: counter and ICV
+  // A sealed body for the IKE SA that `prefix` names, with the key of what was sealed for it
+  // before.
+  [[nodiscard]] Bytes forge(ByteView prefix, ByteView padded_plaintext);
+
   // What a sealed body holds, padding and all; empty when this provider did not seal it.
   [[nodiscard]] Bytes plaintext_of(ByteView body) const;
 
@@ -64,6 +69,8 @@ class ToyProvider final : public crypto::Provider {
   std::map<crypto::CredentialId, std::string> credentials_;
   std::map<crypto::TrustId, std::string> trusts_;
   std::map<Bytes, Bytes> sealed_;
+  std::map<Bytes, Bytes> keys_;  // by SPIi | SPIr
+  std::uint64_t forged_ = 0;
 };
 
 }  // namespace espalier::ike::testing
