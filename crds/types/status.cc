@@ -18,19 +18,52 @@ constexpr std::size_t kMaxTunnels = 1024;
 constexpr std::size_t kMaxFeatures = 128;
 constexpr std::int64_t kMaxNodes = 1'000'000;
 
+// How long the UTF-8 character at the start of the text is; 0 if there is none.
+std::size_t character(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
+  if (lead > 0xf4 || length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xc0U) != 0x80) return 0;
+  }
+  // Overlong forms, surrogates, beyond U+10FFFF (RFC 3629 section 4).
+  const auto second = length > 1 ? static_cast<unsigned char>(text[1]) : 0U;
+  const bool forbidden = (lead == 0xe0 && second < 0xa0) || (lead == 0xed && second >= 0xa0) ||
+                         (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second >= 0x90);
+  return forbidden ? 0 : length;
+}
+
+// Characters of a text that is UTF-8, as the API server counts them.
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80;
+  }));
+}
+
 // A string of any content.
 Value<std::string> any_text(std::size_t max_length, std::size_t min_length = 0) {
   Json schema = {{"type", "string"}, {"maxLength", max_length}};
   if (min_length > 0) schema["minLength"] = min_length;
-  return {std::move(schema), [](const Cursor& here) -> std::optional<std::string> {
-            if (here.json().is_string()) return here.json().get<std::string>();
-            here.wrong_type("a string");
-            return std::nullopt;
+  return {std::move(schema),
+          [max_length, min_length](const Cursor& here) -> std::optional<std::string> {
+            if (!here.json().is_string()) {
+              here.wrong_type("a string");
+              return std::nullopt;
+            }
+            auto given = here.json().get<std::string>();
+            const std::size_t length = characters(given);
+            if (length < min_length || length > max_length) {
+              here.invalid(fmt::format("has {} characters; allowed: {} to {}", length, min_length,
+                                       max_length));
+              return std::nullopt;
+            }
+            return given;
           }};
 }
 
 Value<std::string> time_text() {
-  Value<std::string> value = any_text(0);
+  Value<std::string> value = any_text(64);
   value.schema = {{"type", "string"}, {"format", "date-time"}};
   return value;
 }
@@ -146,30 +179,12 @@ T read_status(const Json& object, const Value<T>& table) {
   return table.read(Cursor(object, decoding).at("status")).value_or(T());
 }
 
-// How long the UTF-8 character at the start of the text is; 0 if there is none.
-std::size_t character(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
-  if (lead > 0xf4 || length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xc0U) != 0x80) return 0;
-  }
-  // Overlong forms, surrogates, beyond U+10FFFF (RFC 3629 section 4).
-  const auto second = length > 1 ? static_cast<unsigned char>(text[1]) : 0U;
-  const bool forbidden = (lead == 0xe0 && second < 0xa0) || (lead == 0xed && second >= 0xa0) ||
-                         (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second >= 0x90);
-  return forbidden ? 0 : length;
-}
-
 // What JSON and the CRD can hold of a text: UTF-8, and not longer.
 std::string fitting(std::string_view text, std::size_t max_length) {
   std::string fits;
-  while (!text.empty()) {
+  for (std::size_t count = 0; count < max_length && !text.empty(); ++count) {
     const std::size_t length = character(text);
-    const std::string_view next = length == 0 ? "?" : text.substr(0, length);
-    if (fits.size() + next.size() > max_length) break;
-    fits += next;
+    fits += length == 0 ? "?" : text.substr(0, length);
     text.remove_prefix(length == 0 ? 1 : length);
   }
   return fits;

@@ -24,7 +24,7 @@ struct Condition {
   std::int64_t observed_generation = 0;
   std::string last_transition_time;  // RFC 3339: when status last changed
   std::string reason;                // one CamelCase word
-  std::string message;               // up to 32768 bytes
+  std::string message;               // up to 32768 characters
 
   friend bool operator==(const Condition&, const Condition&) = default;
 };
@@ -76,7 +76,7 @@ struct NodeEndpointStatus {
 
 struct StatusNote {
   std::string reason;   // one CamelCase word: "ProfileConflict"
-  std::string message;  // up to 1024 bytes
+  std::string message;  // up to 1024 characters
 
   friend bool operator==(const StatusNote&, const StatusNote&) = default;
 };
@@ -121,7 +121,7 @@ struct NodePolicyStatus {
 [[nodiscard]] NodePolicyStatus read_node_policy_status(const Json& object);
 
 // The value of the field `status`. What is empty is left out, so that server-side apply removes it;
-// longer texts and lists than the CRD allows are cut, at a whole UTF-8 character.
+// longer texts and lists than the CRD allows are cut; what is no UTF-8 becomes "?".
 [[nodiscard]] Json encode(const IPsecPolicyStatus& status);
 [[nodiscard]] Json encode(const TunnelStatus& status);
 [[nodiscard]] Json encode(const NodeEndpointStatus& status);
