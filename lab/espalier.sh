@@ -4,6 +4,7 @@
 #     --cert NAME                  default nodeN; --ca NAME[,NAME…]: trusted, default root
 #     --nodes COUNT                endpoints of node1 … nodeCOUNT, default LAB_NODES
 #     --v4 | --v6                  endpoints of one family only
+#     --overlay                    pod packets travel inside node packets
 #   espalier_apply N FILE          adds a manifest (from FILE, or - for standard input named extra.yaml)
 #   espalier_start N [OPTION…]     starts the agent, further options are the agent's; AGENT_PID_N
 #   espalier_kill N, espalier_stop N     SIGKILL, SIGTERM (and waits)
@@ -17,7 +18,7 @@ espalier_dir() { echo "/run/espalier/node$1"; }
 _pem() { sed 's/^/    /' "$@"; }
 
 espalier_node() {
-  local n=$1 cert="node$1" cas=root nodes=${LAB_NODES:-2} families="4 6" dir i list
+  local n=$1 cert="node$1" cas=root nodes=${LAB_NODES:-2} families="4 6" overlay='' dir i list
   shift
   while [ $# -gt 0 ]; do
     case $1 in
@@ -26,6 +27,7 @@ espalier_node() {
       --nodes) nodes=$2; shift 2 ;;
       --v4) families=4; shift ;;
       --v6) families=6; shift ;;
+      --overlay) overlay=yes; shift ;;
       *) echo "espalier_node: $1?" >&2; return 1 ;;
     esac
   done
@@ -45,6 +47,7 @@ espalier_node() {
 	  addresses: [$list]
 	  podCIDRs: [$nets]
 	  identity: node$i.lab
+	  ${overlay:+podNetwork: Overlay}
 	YAML
   done >"$dir/manifests/nodes.yaml"
   {

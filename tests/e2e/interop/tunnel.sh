@@ -185,7 +185,7 @@ _libreswan_conf() {
 	  leftcert=$_their_cert
 	  right=${_seen:-$_local}
 	  rightid=@$_as
-	  rightca=%same
+	  rightca="${_right_ca:-%same}"
 	  $nets
 	  ikev2=insist
 	  authby=$auth
@@ -196,7 +196,8 @@ _libreswan_conf() {
 	CONF
 }
 
-# What the peer sees of us is another address behind NAT: `_seen=ADDRESS their_…`.
+# What the peer sees of us is another address behind NAT: `_seen=ADDRESS their_…`. `_right_ca=DN`: the CA that libreswan wants ours to come
+# from, where it is not the one of its own.
 their_strongswan() {
   _tunnel_options "$@"
   strongswan_node "node$_to" --cert "$_their_cert" --ca root < <(_strongswan_conf)

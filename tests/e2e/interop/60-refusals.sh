@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# What must be refused is refused by our agent on the side that knows why, whoever begins and whoever the peer is: no SA is left at either
+# end, no packet crosses or leaves in clear, and `espalierctl status` there holds one reason with what to do.
+# lab: --timeout 600
+# By hand, an argument picks cases: lab/run tests/e2e/interop/60-refusals.sh 'libreswan they'
+source "$ESPALIER_ROOT/tests/e2e/lib.sh"
+source "$ESPALIER_ROOT/lab/espalier.sh"
+source "$ESPALIER_ROOT/tests/e2e/interop/tunnel.sh"
+
+lab_nodes 4
+lab_pods 1
+lab_routes
+pki_ca root
+pki_ca rogue
+mkdir -p "$(espalier_dir 1)"/{manifests,state} "$(espalier_dir 4)"/{manifests,state}
+pki_node node1 root
+for n in 2 3 4; do
+  pki_node "node$n" root
+  pki_node "node$n-rogue" rogue --san "DNS:node$n.lab"
+  pki_node "node$n-expired" root --san "DNS:node$n.lab" --expired
+  pki_node "node$n-other" root --san DNS:other.lab
+done
+declare -A number=([strongSwan]=2 [libreswan]=3 [ours]=4)
+certificates() { for c in '' -rogue -expired -other; do printf -- '--cert node%s%s ' "$1" "$c"; done; }
+# shellcheck disable=SC2046
+{
+  strongswan_node node2 $(certificates 2) --ca root </dev/null
+  libreswan_node node3 $(certificates 3) --ca root --ca rogue --secret "@node1.lab @node3.lab : PPKS \"lab\" $LAB_PPK" </dev/null
+}
+espalier_start 4
+espalier_start 1
+
+# failure FIELD NAME: of the last failure that node1 knows of.
+failure() { ectl 1 -o json status "Tunnel/edge/$2" | sed -n '/"lastFailure"/,/}/s/.*"'"$1"'": "\(.*\)",\?$/\1/p'; }
+knows() { [ "$(failure side "$1") $(failure reason "$1")" = "Local $2" ]; }
+no_policy() { ! ip -n node1 xfrm policy | grep -q 'tmpl src'; }
+
+# What the defect means for each end's options, in `ours` (node1's) and `theirs`.
+defect() {
+  local n=$2 cert=--their-cert ike=--their-ike esp=--their-esp
+  [ "$n" -ne 4 ] || cert=--cert ike=--ike esp=--esp
+  ours=() theirs=("$cert" "node$n")
+  case $1 in
+    "wrong CA") theirs=("$cert" "node$n-rogue") ;;
+    expired) theirs=("$cert" "node$n-expired") ;;
+    "ID not in SAN") theirs=("$cert" "node$n-other") ;;
+    "wrong PPK") ours=(--ppk "${LAB_PPK/0x01/0xff}") theirs+=(--ppk) ;;
+    "no common IKE proposal")
+      ours=(--ike aes256gcm16-prfsha512-ecp384)
+      theirs+=("$ike" "$([ "$n" -eq 3 ] && echo 'aes_gcm256-sha2_384;dh19' || echo aes256gcm16-prfsha384-ecp256)")
+      ;;
+    "no common ESP proposal") theirs+=("$esp" "$([ "$n" -eq 3 ] && echo aes_gcm128 || echo aes128gcm16)") ;;
+    selectors) ours=(--pods --inner 4) theirs+=(--pods --inner 6) ;;
+    mode) ours=(--mode Tunnel) theirs+=(--mode Transport) ;;
+  esac
+}
+
+they_begin() {
+  case $1 in
+    strongSwan) peer node2 timeout 60 swanctl --initiate --child "$2" --timeout 5 || true ;;
+    libreswan) peer node3 timeout 60 ipsec up --asynchronous "$2" || true ;;
+    ours) ;; # Eager
+  esac
+}
+
+cases=0
+refusal() {
+  local who=$1 role=$2 what=$3 reason=$4 name n ours theirs address=
+  n=${number[$who]}
+  cases=$((cases + 1))
+  name=case$cases
+  defect "$what" "$n"
+  [ "$what" != selectors ] && address=$(node_ip "$n") || address=$(pod_ip "$n" 1)
+  our_tunnel --to "$n" --name "$name" --establish "$([ "$role" = we ] && echo Eager || echo Passive)" "${ours[@]}"
+  wait_for 30 ectl 1 status "Tunnel/edge/$name"
+  case $who in
+    ours) our_tunnel --at 4 --to 1 --name "$name" --establish "$([ "$role" = we ] && echo Passive || echo Eager)" "${theirs[@]}" ;;
+    *) _right_ca='O=Lab, CN=root' their_change --to "$n" --name "$name" "${theirs[@]}" --key ec ;;
+  esac
+  [ "$role" = we ] || they_begin "$who" "$name" >/run/begin.out 2>&1
+  if check "$who, $role begin: $what: we know that it is $reason" wait_for 40 knows "$name" "$reason"; then
+    note "$(failure sentence "$name")"
+    note "$(failure whatToDo "$name")"
+  fi
+  check "  and what to do" test -n "$(failure whatToDo "$name")"
+  refuse "  no packet crosses" at "$([ "$what" != selectors ] && echo node1 || echo pod1-1)" ping -c 2 -i 0.2 -W 1 -q "$address"
+  [ "$who" != ours ] || drop_tunnel 4 "$name"
+  check "  no SA at either end" wait_for 40 gone node1 "node$n"
+  drop_tunnel 1 "$name"
+  wait_for 40 no_policy
+}
+
+capture_start /tmp/wire.pcap
+while IFS='|' read -r who role what reason; do
+  [ -z "${1:-}" ] || [[ "$who $role $what" == *$1* ]] || continue
+  refusal "$who" "$role" "$what" "$reason"
+done <<CASES
+strongSwan|we|wrong CA|UntrustedIssuer
+strongSwan|they|wrong CA|UntrustedIssuer
+strongSwan|we|expired|CertificateExpired
+strongSwan|they|expired|CertificateExpired
+strongSwan|they|wrong PPK|PpkMismatch
+strongSwan|they|no common IKE proposal|NoProposalChosen
+strongSwan|they|no common ESP proposal|NoProposalChosen
+strongSwan|they|selectors|SelectorsUnacceptable
+libreswan|they|wrong CA|UntrustedIssuer
+libreswan|we|wrong CA|UntrustedIssuer
+libreswan|they|wrong PPK|PpkMismatch
+libreswan|they|no common IKE proposal|NoProposalChosen
+libreswan|they|selectors|SelectorsUnacceptable
+ours|they|wrong CA|UntrustedIssuer
+ours|we|ID not in SAN|IdNotInCertificate
+ours|they|ID not in SAN|IdNotInCertificate
+ours|they|wrong PPK|PpkMismatch
+ours|they|no common IKE proposal|NoProposalChosen
+ours|they|no common ESP proposal|NoProposalChosen
+ours|they|selectors|SelectorsUnacceptable
+ours|they|mode|ModeMismatch
+CASES
+
+# An agent does not even begin with a certificate of its own that has expired: it is the side that knows.
+if [ $# -eq 0 ]; then
+  our_tunnel --to 4 --name own
+  our_tunnel --at 4 --to 1 --name own --cert node4-expired
+  check "ours, expired: the agent that holds it knows" wait_for 40 eval "ectl 4 -o json status Tunnel/edge/own | grep -q '\"reason\": \"CredentialsUnusable\"'"
+  note "$(ectl 4 status Tunnel/edge/own | grep -A 1 'why')"
+  refuse "  no packet crosses" at node1 ping -c 2 -i 0.2 -W 1 -q "$(node_ip 4)"
+  check "  no SA at either end" gone node1 node4
+fi
+capture_stop /tmp/wire.pcap
+equal "not one packet of ESP was on the wire" 0 "$(capture_count /tmp/wire.pcap "$_esp and not (udp port 4500 and udp[8:4] == 0)")"
+equal "nor anything in clear" 0 "$(capture_count /tmp/wire.pcap "not ($_esp or $_exempt)")"
