@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Three nodes with pods under one Required policy, both families: everything crosses, the wire holds ESP and IKE only.
-# lab: --timeout 150
+# lab: --timeout 400
 source "$ESPALIER_ROOT/tests/e2e/lib.sh"
 source "$ESPALIER_ROOT/lab/espalier.sh"
 source "$ESPALIER_ROOT/tests/e2e/agents/mesh.sh"

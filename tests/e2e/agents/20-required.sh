@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Required blocks: with the peer's agent down not one clear packet leaves, IPv4 and IPv6, also across SIGKILL and restart; a
 # killed agent leaves traffic flowing, a restarted one adopts and loses nothing.
-# lab: --timeout 180
+# lab: --timeout 400
 source "$ESPALIER_ROOT/tests/e2e/lib.sh"
 source "$ESPALIER_ROOT/lab/espalier.sh"
 source "$ESPALIER_ROOT/tests/e2e/agents/mesh.sh"

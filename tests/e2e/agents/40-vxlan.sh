@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Pods over VXLAN under a Required policy: what is between the nodes is NodeToNode, so the wire holds ESP and IKE and neither VXLAN nor a
 # pod's packet; without the peer's agent not even VXLAN leaves.
-# lab: --timeout 300
+# lab: --timeout 400
 source "$ESPALIER_ROOT/tests/e2e/lib.sh"
 source "$ESPALIER_ROOT/lab/espalier.sh"
 source "$ESPALIER_ROOT/tests/e2e/agents/mesh.sh"

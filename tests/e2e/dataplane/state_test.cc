@@ -128,12 +128,13 @@ TEST(States, TimeLimits) {
   TwoNodes nodes;
   auto sa = sa_of({}, 2, Direction::kIn);
   sa.lifetimes.soft.seconds_since_add = 1;
-  sa.lifetimes.hard.seconds_since_add = 2;
+  // Far apart: a kernel that wakes late for both tells of the hard one only.
+  sa.lifetimes.hard.seconds_since_add = 8;
   carry_out(nodes.a, AddSa{sa, keys_for(sa.algorithm, 1)});
-  const auto soft = nodes.a.next<Expire>(5000);
+  const auto soft = nodes.a.next<Expire>(20000);
   ASSERT_TRUE(soft);
   EXPECT_FALSE(soft->hard);
-  const auto hard = nodes.a.next<Expire>(5000);
+  const auto hard = nodes.a.next<Expire>(20000);
   ASSERT_TRUE(hard);
   EXPECT_TRUE(hard->hard);
 }

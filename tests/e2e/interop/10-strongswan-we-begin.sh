@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # strongSwan as responder, transport mode, IPv4, P-256 certificates: up, rekeys by either side, deletes, the peer killed and back.
-# lab: --timeout 180
+# lab: --timeout 400
 source "$ESPALIER_ROOT/tests/e2e/lib.sh"
 source "$ESPALIER_ROOT/lab/espalier.sh"
 source "$ESPALIER_ROOT/tests/e2e/interop/tunnel.sh"

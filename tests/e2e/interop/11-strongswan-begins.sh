@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # strongSwan as initiator, tunnel mode for pods of both families, RSA certificates, PPK required.
-# lab: --timeout 180
+# lab: --timeout 400
 source "$ESPALIER_ROOT/tests/e2e/lib.sh"
 source "$ESPALIER_ROOT/lab/espalier.sh"
 source "$ESPALIER_ROOT/tests/e2e/interop/tunnel.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # strongSwan as responder over IPv6: transport mode, P-256.
-# lab: --timeout 120
+# lab: --timeout 400
 source "$ESPALIER_ROOT/tests/e2e/lib.sh"
 source "$ESPALIER_ROOT/lab/espalier.sh"
 source "$ESPALIER_ROOT/tests/e2e/interop/tunnel.sh"

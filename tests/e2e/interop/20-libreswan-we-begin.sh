@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # libreswan as responder, transport mode, P-256 certificates: up, rekeys by either side, delete, killed and back.
-# lab: --timeout 180
+# lab: --timeout 400
 source "$ESPALIER_ROOT/tests/e2e/lib.sh"
 source "$ESPALIER_ROOT/lab/espalier.sh"
 source "$ESPALIER_ROOT/tests/e2e/interop/tunnel.sh"

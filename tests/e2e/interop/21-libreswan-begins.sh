@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # libreswan as initiator, tunnel mode between pod networks, RSA certificates.
-# lab: --timeout 120
+# lab: --timeout 400
 source "$ESPALIER_ROOT/tests/e2e/lib.sh"
 source "$ESPALIER_ROOT/lab/espalier.sh"
 source "$ESPALIER_ROOT/tests/e2e/interop/tunnel.sh"

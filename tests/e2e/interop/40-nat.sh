@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Our node behind NAT to strongSwan, libreswan and another agent of ours: found, ESP in UDP only, the mapping kept while nothing is sent.
+# Our node behind NAT to strongSwan, libreswan and another agent of ours: found, ESP in UDP only, the mapping kept while nothing is sent;
+# when the router gets another address, the far end follows.
 # lab: --timeout 400
 source "$ESPALIER_ROOT/tests/e2e/lib.sh"
 source "$ESPALIER_ROOT/lab/espalier.sh"
@@ -55,3 +56,18 @@ capture_stop /tmp/wire.pcap
 equal "no ESP went without UDP" 0 "$(capture_count /tmp/wire.pcap 'ip proto 50')"
 check "keepalives did go" test "$(capture_count /tmp/wire.pcap 'udp dst port 4500 and udp[4:2] == 9 and udp[8] == 0xff')" -ge 3
 check "the wire held ESP in UDP and IKE only" capture_assert_only_esp_ike /tmp/wire.pcap
+
+# The router gets another address: what comes from there moves the far end's SAs (RFC 7296 section 2.23). libreswan 5.2 does not follow.
+capture_start /tmp/moved.pcap
+ip -n nat1 addr del "$outside/24" dev outside
+outside=10.10.0.201
+ip -n nat1 addr add "$outside/24" dev outside
+moved() { ip -n "node$1" xfrm state | grep -q "dst $outside"; }
+for n in 2 4; do
+  check "${who[$n]}: by the router's new address" wait_for 60 at pod1-1 ping -c 1 -W 1 -q "$(pod_ip $n 1)"
+  check "${who[$n]}: the far end's SA went there" wait_for 20 moved $n
+  stream_check "${who[$n]}: a stream" "pod$n-1" pod1-1 "$(pod_ip 1 1)" pause 1
+done
+capture_stop /tmp/moved.pcap
+equal "still no ESP without UDP, and no pod's packet" 0 "$(capture_count /tmp/moved.pcap "ip proto 50 or net 10.244.0.0/16")"
+check "no clear text" capture_assert_no_text /tmp/moved.pcap 'espalier clear text'
