@@ -50,6 +50,8 @@ class ManualExecutor : public Executor {
     set_now(end);
     run();
   }
+  // Time goes on and nothing runs: a paused process.
+  void skip(Duration by) { set_now(now() + by); }
   // kNever if there is none.
   [[nodiscard]] TimePoint next_timer() const {
     const std::lock_guard lock(mutex_);

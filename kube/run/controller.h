@@ -1,0 +1,106 @@
+// Controller: a WorkQueue and the threads that work on it.
+//
+// Guarantees: one key is never worked on by two threads; what fails comes back as its error calls
+// for (retry_of); stop() lets the work under way end, starts none, and joins the threads. add() is
+// for any thread. Caveat: stop the transport first, or stop() waits for its calls.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "kube/api_error.h"
+#include "kube/reconcile.h"
+#include "kube/run/clock.h"
+#include "kube/work_queue.h"
+
+namespace espalier::kube {
+
+template <typename Key>
+class Controller {
+ public:
+  using Work = std::function<Reconciled(const Key&)>;
+  // After each piece of work, on its thread: how long it took and how it went. For metrics and
+  // logs.
+  using Observer = std::function<void(const Key&, Duration took, const Reconciled&)>;
+
+  explicit Controller(Work work, QueueBounds bounds = {})
+      : work_(std::move(work)), queue_(bounds) {}
+  Controller(const Controller&) = delete;
+  Controller& operator=(const Controller&) = delete;
+  ~Controller() { stop(); }
+
+  void observe(Observer observer) { observer_ = std::move(observer); }  // before start()
+
+  void start(unsigned threads) {
+    const std::lock_guard lock(mutex_);
+    for (unsigned i = 0; i < threads; ++i) {
+      threads_.emplace_back([this] { run(); });
+    }
+  }
+
+  void add(const Key& key, Priority priority = Priority::kNormal, Duration after = {}) {
+    const std::lock_guard lock(mutex_);
+    queue_.add_at(boot_time() + after, key, priority);
+    changed_.notify_one();
+  }
+
+  void stop() {
+    std::vector<std::thread> threads;
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+      threads.swap(threads_);
+      changed_.notify_all();
+    }
+    for (auto& thread : threads) thread.join();
+  }
+
+  [[nodiscard]] QueueCounts counts() const {
+    const std::lock_guard lock(mutex_);
+    return queue_.counts();
+  }
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (!stopped_) {
+      const TimePoint now = boot_time();
+      const std::optional<Key> key = queue_.take(now);
+      if (!key) {
+        wait(lock, now);
+        continue;
+      }
+      lock.unlock();
+      const Reconciled result = work_(*key);
+      const TimePoint end = boot_time();
+      if (observer_) observer_(*key, end - now, result);
+      lock.lock();
+      finish(queue_, end, *key, result);
+      changed_.notify_one();
+    }
+  }
+
+  void wait(std::unique_lock<std::mutex>& lock, TimePoint now) {
+    const TimePoint due = queue_.next_due();
+    if (due == kNever) {
+      changed_.wait(lock);
+    } else {
+      changed_.wait_for(lock, due - now);
+    }
+  }
+
+  Work work_;
+  Observer observer_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  WorkQueue<Key> queue_;
+  std::vector<std::thread> threads_;
+  bool stopped_ = false;
+};
+
+}  // namespace espalier::kube
