@@ -43,6 +43,8 @@ const NodePlan& NodePlanner::update(const World& world) {
   // those of Tunnels and blocks are found under none.
   Draft draft = begin_draft(*contest, node_);
   std::vector<std::pair<std::string, Fingerprint>> kept;  // in order of their names
+  kept.reserve(plan_.connections.size());
+  draft.plan.connections.reserve(plan_.connections.size() + 8);
   for (std::size_t i = 0; i < plan_.connections.size(); ++i) {
     ConnectionPlan& connection = plan_.connections[i];
     if (pairs_.find(connection.peer) == pairs_.end()) continue;

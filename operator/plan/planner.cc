@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_set>
 #include <utility>
 
 #include "operator/plan/contest.h"
@@ -55,8 +56,38 @@ class UniqueSelectors {
   std::map<Selector, Precedence> best_;
 };
 
+struct SelectorHash {
+  std::size_t operator()(const Selector& selector) const {
+    const std::hash<IpAddress> address;
+    std::size_t hash = address(selector.local.address());
+    for (const std::size_t part :
+         {address(selector.remote.address()), static_cast<std::size_t>(selector.local.length()),
+          static_cast<std::size_t>(selector.remote.length()),
+          std::size_t{selector.protocol} << 32U | std::size_t{selector.local_port} << 16U |
+              selector.remote_port,
+          std::size_t{selector.icmp_type.value_or(0)}}) {
+      hash = (hash ^ part) * 0x9e3779b97f4a7c15ULL;
+      hash ^= hash >> 32U;
+    }
+    return hash;
+  }
+};
+
+// As nearly always.
+bool all_selectors_differ(const NodePlan& plan) {
+  std::unordered_set<Selector, SelectorHash> seen;
+  const auto fresh = [&seen](const auto& rule) { return seen.insert(rule.selector).second; };
+  for (const ConnectionPlan& connection : plan.connections) {
+    for (const ChildPlan& child : connection.children) {
+      if (!std::all_of(child.rules.begin(), child.rules.end(), fresh)) return false;
+    }
+  }
+  return std::all_of(plan.bypass.begin(), plan.bypass.end(), fresh);
+}
+
 // True if a connection lost a rule.
 bool drop_double_rules(Draft& draft) {
+  if (all_selectors_differ(draft.plan)) return false;
   UniqueSelectors unique(draft.plan);
   bool dropped = false;
   for (ConnectionPlan& connection : draft.plan.connections) {
@@ -120,7 +151,10 @@ void plan_beside_pairs(const World& world, const Contest& contest, Draft& draft)
 
 bool settle(Draft& draft) {
   NodePlan& plan = draft.plan;
-  std::sort(plan.connections.begin(), plan.connections.end(), kByName);
+  // What a NodePlanner kept comes first and in order.
+  const auto tail = std::is_sorted_until(plan.connections.begin(), plan.connections.end(), kByName);
+  std::sort(tail, plan.connections.end(), kByName);
+  std::inplace_merge(plan.connections.begin(), tail, plan.connections.end(), kByName);
   for (ConnectionPlan& connection : plan.connections) {
     std::sort(connection.children.begin(), connection.children.end(), kByName);
     for (ChildPlan& child : connection.children) {
