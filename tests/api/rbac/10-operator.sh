@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# The operator's rights, as shipped: each thing it does, done; what it does not need, refused.
+source "$ESPALIER_ROOT/tests/api/rbac/common.sh"
+
+apply_as() { as "$1" apply --server-side --field-manager "$1" -f -; }
+
+# Plans.
+check "it writes a NodeEndpoint" apply_as operator <<'Y'
+apiVersion: espalier.io/v1alpha1
+kind: NodeEndpoint
+metadata: {name: node1}
+spec: {addresses: [192.0.2.1], identity: node1}
+Y
+check "it writes a NodePolicy" apply_as operator <<'Y'
+apiVersion: espalier.io/v1alpha1
+kind: NodePolicy
+metadata: {name: node1}
+spec: {hash: 0123456789abcdef0123456789abcdef}
+Y
+check "it writes a PodSlice" apply_as operator <<'Y'
+apiVersion: espalier.io/v1alpha1
+kind: PodSlice
+metadata: {name: one}
+spec: {policy: cluster, addresses: [10.244.1.7]}
+Y
+for kind in nodeendpoint/node1 nodepolicy/node1 podslice/one; do check "it deletes $kind" as operator delete "$kind"; done
+
+kubectl apply --server-side -f "$crds/testdata/examples/mesh.yaml" >/dev/null
+check "it writes a policy's status" as operator patch ipsecpolicy cluster --subresource status --type merge \
+  -p '{"status": {"nodes": {"wanted": 2, "ready": 0}}}'
+refuse "it does not write the policy" as operator patch ipsecpolicy cluster --type merge -p '{"spec": {"priority": 7}}'
+for what in nodes pods namespaces ipsecpolicies tunnels nodeendpoints nodepolicies podslices certificatesigningrequests; do
+  check "it watches $what" as operator get "$what" -A --request-timeout 5s
+done
+check "it finds the API server" as operator get endpointslices -n default --field-selector metadata.name=kubernetes -o name
+said "  behind its Service" kubernetes
+refuse "it sees no other service" as operator get endpointslices -n default
+
+# The CA, and which Secrets agents may read.
+check "it makes its CA" as operator create secret generic espalier-ca -n espalier-system --from-literal ca.key=x
+check "it rotates it" as operator patch secret espalier-ca -n espalier-system --type merge -p '{"stringData": {"ca.key": "y"}}'
+kubectl create secret generic cluster-ppk -n espalier-system --from-literal ppk=z >/dev/null
+refuse "it changes no other Secret" as operator patch secret cluster-ppk -n espalier-system --type merge -p '{"stringData": {"ppk": "a"}}'
+refuse "it reads no Secret elsewhere" as operator get secrets -n default
+check "it publishes what nodes trust" as operator create configmap espalier-trust -n espalier-system --from-literal ca.crt=x
+grant() {
+  as operator patch role espalier-agent-secrets -n espalier-system --type merge -p "{\"rules\": [$1]}"
+}
+check "it lets agents read one Secret" grant '{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["cluster-ppk"], "verbs": ["get"]}'
+check "  which they then can" as agent1 get secret cluster-ppk -n espalier-system
+refuse "  and the CA they cannot" as agent1 get secret espalier-ca -n espalier-system
+refuse "it gives nobody what it has not" grant '{"apiGroups": [""], "resources": ["secrets"], "verbs": ["delete"]}'
+said "  says the API server" "attempting to grant RBAC permissions not currently held"
+refuse "it makes no role of its own" as operator create role another -n espalier-system --verb get --resource secrets
+
+# Certificates.
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout /dev/null -subj /CN=node1 -out /run/request.pem 2>/dev/null
+request() {
+  as "$1" create -f - <<Y
+apiVersion: certificates.k8s.io/v1
+kind: CertificateSigningRequest
+metadata: {name: "$2"}
+spec: {signerName: "$3", usages: [client auth], request: $(base64 -w0 /run/request.pem)}
+Y
+}
+check "an agent asks for a certificate" request agent1 node1-1 espalier.io/node
+check "the operator approves it" as operator certificate approve node1-1
+check "and signs it" as operator patch csr node1-1 --subresource status --type merge \
+  -p "{\"status\": {\"certificate\": \"$(base64 -w0 "$PKI/server.crt")\"}}"
+request admin other-1 kubernetes.io/kube-apiserver-client >/dev/null
+refuse "it approves none of another signer" as operator certificate approve other-1
+
+# Events, and the Lease.
+event() {
+  as "$1" create -f - <<Y
+apiVersion: events.k8s.io/v1
+kind: Event
+metadata: {generateName: espalier-, namespace: default}
+eventTime: "2026-01-01T00:00:00.000000Z"
+reportingController: espalier.io/test
+reportingInstance: test
+action: Plan
+reason: Accepted
+type: Normal
+regarding: {apiVersion: espalier.io/v1alpha1, kind: IPsecPolicy, name: cluster}
+note: in words
+Y
+}
+check "it tells of transitions" event operator
+lease() {
+  as operator "$1" -f - <<Y
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: "$2", namespace: espalier-system}
+spec: {holderIdentity: test, leaseDurationSeconds: 15}
+Y
+}
+check "it takes the Lease" lease create espalier-operator
+check "it renews it" as operator patch lease espalier-operator -n espalier-system --type merge -p '{"spec": {"holderIdentity": "other"}}'
+check "  a Lease of another name can be made" lease create another
+refuse "  and not be changed" as operator patch lease another -n espalier-system --type merge -p '{"spec": {"holderIdentity": "other"}}'
+
+may operator patch ipsecpolicies --subresource status
+for what in "delete nodes" "update nodes" "create pods" "delete secrets -n espalier-system" "create clusterroles" "escalate roles -n espalier-system" \
+  "bind roles -n espalier-system" "impersonate users" "create tunnels" "delete ipsecpolicies" "patch nodepolicies --subresource status" "create serviceaccounts --subresource token -n espalier-system"; do
+  read -ra words <<<"$what"
+  may_not operator "${words[@]}"
+done
