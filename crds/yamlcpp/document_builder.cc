@@ -54,7 +54,7 @@ void DocumentBuilder::OnDocumentStart(const YAML::Mark& mark) {
 
 void DocumentBuilder::OnDocumentEnd() {
   for (auto& [anchor, value] : anchors_) wipe(value);
-  if (!document_.json.is_null()) documents_.push_back(std::move(document_));
+  if (!document_.json.is_null()) take_(std::move(document_));
   document_ = Document{};
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -26,8 +27,8 @@ class DocumentBuilder : public YAML::EventHandler {
     std::string detail;
   };
 
-  DocumentBuilder(std::string file, std::vector<Document>& documents, Problems& problems)
-      : file_(std::move(file)), documents_(documents), problems_(problems) {}
+  DocumentBuilder(std::string file, const std::function<void(Document)>& take, Problems& problems)
+      : file_(std::move(file)), take_(take), problems_(problems) {}
 
   // How many scalars, lists and maps there were, repeated ones counted each time.
   [[nodiscard]] std::size_t nodes() const { return nodes_; }
@@ -66,7 +67,7 @@ class DocumentBuilder : public YAML::EventHandler {
   void take_value(Position at, Json value, YAML::anchor_t anchor);
 
   std::string file_;
-  std::vector<Document>& documents_;
+  const std::function<void(Document)>& take_;
   Problems& problems_;
   Document document_;
   std::vector<Open> open_;

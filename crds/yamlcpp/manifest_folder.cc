@@ -54,15 +54,14 @@ FileReading read_file(const fs::path& path) {
 
 FileReading read_manifests(std::string_view text, std::string path) {
   FileReading reading;
-  Documents read = read_documents(text, path);
-  reading.path = std::move(path);
-  reading.problems = std::move(read.problems);
-  for (Document& document : read.documents) {
+  Problems refused;
+  reading.problems = read_documents(text, path, [&](Document document) {
     Decoded decoded = decode(std::move(document));
     if (decoded.object) reading.objects.add(std::move(*decoded.object));
-    reading.problems.insert(reading.problems.end(), decoded.problems.begin(),
-                            decoded.problems.end());
-  }
+    refused.insert(refused.end(), decoded.problems.begin(), decoded.problems.end());
+  });
+  reading.problems.insert(reading.problems.end(), refused.begin(), refused.end());
+  reading.path = std::move(path);
   sort_by_place(reading.problems);
   return reading;
 }

@@ -78,25 +78,26 @@ std::optional<DocumentBuilder::Stop> check_bytes(std::string_view text) {
 
 }  // namespace
 
-Documents read_documents(std::string_view text, const std::string& file) {
-  Documents read;
+Problems read_documents(std::string_view text, const std::string& file,
+                        const std::function<void(Document)>& take) {
+  Problems problems;
   const auto stop = [&](Position at, std::string detail) {
-    read.problems.push_back({ProblemKind::kInvalid, {file, at}, {}, {}, std::move(detail)});
+    problems.push_back({ProblemKind::kInvalid, {file, at}, {}, {}, std::move(detail)});
   };
   if (text.size() > kMaxFileSize) {
     stop({}, fmt::format("the file has {} bytes; allowed: {}", text.size(), kMaxFileSize));
-    return read;
+    return problems;
   }
   if (text.substr(0, 3) == "\xef\xbb\xbf") text.remove_prefix(3);  // a byte order mark
   if (const auto bad = check_bytes(text)) {
     stop(bad->at, bad->detail);
-    return read;
+    return problems;
   }
   try {
     ViewBuffer buffer(text);
     std::istream stream(&buffer);
     YAML::Parser parser(stream);
-    DocumentBuilder builder(file, read.documents, read.problems);
+    DocumentBuilder builder(file, take, problems);
     // yaml-cpp hands out empty documents for ever when a stray character stands between two.
     std::size_t documents = 0;
     while (parser.HandleNextDocument(builder)) {
@@ -112,6 +113,13 @@ Documents read_documents(std::string_view text, const std::string& file) {
   } catch (const std::exception& error) {
     stop({}, fmt::format("the file cannot be read: {}", error.what()));
   }
+  return problems;
+}
+
+Documents read_documents(std::string_view text, const std::string& file) {
+  Documents read;
+  read.problems = read_documents(
+      text, file, [&](Document document) { read.documents.push_back(std::move(document)); });
   return read;
 }
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,12 +25,18 @@ inline constexpr std::size_t kMaxDocuments = 10'000;  // in one file
 inline constexpr std::size_t kMaxNodes = 200'000;     // scalars, lists and maps in one file
 inline constexpr std::size_t kMaxDepth = 32;          // lists and maps inside each other
 
+// Hands over each document, but the empty ones, as soon as it was read, so that a large file never
+// stands in memory whole; those before a syntax error were handed over. `file` is for messages
+// only.
+[[nodiscard]] Problems read_documents(std::string_view text, const std::string& file,
+                                      const std::function<void(Document)>& take);
+
+// The same, collected.
 struct Documents {
-  std::vector<Document> documents;  // without the empty ones; those before a syntax error
+  std::vector<Document> documents;
   Problems problems;
 };
 
-// `file` is for messages only.
 [[nodiscard]] Documents read_documents(std::string_view text, const std::string& file);
 
 }  // namespace espalier::crds

@@ -17,11 +17,13 @@
 #include "nodeagent/dataplane/xfrm/xfrm_stat.h"
 #include "nodeagent/rpc/rpc_server.h"
 #include "nodeagent/runtime/agent_ports.h"
+#include "nodeagent/runtime/busy_time.h"
 #include "nodeagent/runtime/clock.h"
 #include "nodeagent/runtime/commands.h"
 #include "nodeagent/runtime/credential_store.h"
 #include "nodeagent/runtime/folder_watch.h"
 #include "nodeagent/runtime/loop.h"
+#include "nodeagent/runtime/metered_kernel.h"
 #include "nodeagent/runtime/process.h"
 #include "nodeagent/runtime/state_file.h"
 #include "nodeagent/runtime/version.h"
@@ -68,10 +70,12 @@ struct Agent::Parts {
   EventLog log;
   WallTime started_at = wall_now();
   telemetry::SnapshotCell cell;
+  BusyTime busy;
   std::unique_ptr<Loop> loop;
   std::unique_ptr<ike::crypto::Provider> provider;
   std::unique_ptr<CredentialStore> credentials;
   std::unique_ptr<dataplane::xfrm::XfrmIpsec> kernel;
+  std::unique_ptr<MeteredKernel> metered_kernel;
   std::unique_ptr<dataplane::xfrm::XfrmEvents> kernel_events;
   std::unique_ptr<dataplane::ClearTrafficGuard> guard;
   std::unique_ptr<StateFile> journal;
@@ -133,6 +137,7 @@ Status Agent::Parts::open_world() {
   auto xfrm = dataplane::xfrm::XfrmIpsec::open();
   if (!xfrm) return forward(xfrm);
   kernel = std::make_unique<dataplane::xfrm::XfrmIpsec>(std::move(*xfrm));
+  metered_kernel = std::make_unique<MeteredKernel>(*kernel, busy);
   auto events = dataplane::xfrm::XfrmEvents::open(kernel->port());
   if (!events) return forward(events);
   kernel_events = std::make_unique<dataplane::xfrm::XfrmEvents>(std::move(*events));
@@ -154,12 +159,12 @@ Status Agent::Parts::open_world() {
 
   auto sockets = net::IkeSockets::open({});
   if (!sockets) return forward(sockets);
-  network = std::make_unique<SocketNetwork>(*loop, std::move(*sockets),
+  network = std::make_unique<SocketNetwork>(*loop, std::move(*sockets), busy,
                                             [this](const ike::Datagram& datagram) {
                                               controller->on_datagram(monotonic_now(), datagram);
                                             });
   crypto = std::make_unique<PoolCrypto>(
-      *pool, *provider, *loop, [this](ike::Ticket ticket, ike::crypto::Outcome outcome) {
+      *pool, *provider, *loop, busy, [this](ike::Ticket ticket, ike::crypto::Outcome outcome) {
         controller->on_crypto(monotonic_now(), ticket, std::move(outcome));
       });
   return {};
@@ -167,7 +172,7 @@ Status Agent::Parts::open_world() {
 
 Status Agent::Parts::start() {
   tunnel::Ports ports;
-  ports.kernel = kernel.get();
+  ports.kernel = metered_kernel.get();
   ports.network = network.get();
   ports.crypto = crypto.get();
   ports.journal = journal.get();
@@ -232,6 +237,7 @@ void Agent::Parts::read_manifests() {
   }
   auto table = credentials->build(wanted, set, wall_now());
   controller->apply_plan(monotonic_now(), std::move(wanted), std::move(table));
+  release_free_memory();  // reading takes many times what is kept
 }
 
 std::optional<telemetry::ConnectionStatus> Agent::Parts::status_of(std::string_view name) const {
@@ -264,6 +270,7 @@ void Agent::Parts::publish() {
   snapshot->node = options.node;
   snapshot->version = kVersion;
   snapshot->started_at = started_at;
+  snapshot->process = process_usage(busy);
   snapshot->kernel.release = kernel_release();
   const dataplane::Capabilities& can = kernel->capabilities();
   snapshot->kernel.esp = can.esp;

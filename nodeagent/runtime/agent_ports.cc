@@ -9,9 +9,10 @@
 
 namespace espalier::runtime {
 
-SocketNetwork::SocketNetwork(Loop& loop, net::IkeSockets sockets,
+SocketNetwork::SocketNetwork(Loop& loop, net::IkeSockets sockets, BusyTime& busy,
                              std::function<void(const ike::Datagram&)> receive)
     : loop_(loop),
+      busy_(busy),
       sockets_(std::move(sockets)),
       receive_(std::move(receive)),
       dirty_(sockets_.sockets().size(), false),
@@ -33,7 +34,10 @@ Status SocketNetwork::start() {
 void SocketNetwork::on_ready(std::size_t index, std::uint32_t events) {
   if ((events & EPOLLOUT) != 0) flush_one(index);
   batch_.clear();
-  sockets_.receive(sockets_.sockets()[index], batch_);  // more, if any, in the next round
+  {
+    const BusyTime::Measure measure(busy_, Work::kSockets);
+    sockets_.receive(sockets_.sockets()[index], batch_);  // more, if any, in the next round
+  }
   for (net::Datagram& datagram : batch_) {
     receive_({datagram.local, datagram.remote, datagram.encapsulated, std::move(datagram.data)});
   }
@@ -54,6 +58,7 @@ void SocketNetwork::flush() {
 }
 
 void SocketNetwork::flush_one(std::size_t index) {
+  const BusyTime::Measure measure(busy_, Work::kSockets);
   net::UdpSocket& socket = sockets_.sockets()[index];
   std::vector<net::SendFailure> failures;  // counted by the socket; retransmission is the cure
   const bool empty = socket.flush(failures);
@@ -84,13 +89,18 @@ namespace {
 
 class CryptoItem final : public WorkItem {
  public:
-  CryptoItem(ike::crypto::Provider& provider, ike::RunCrypto job, const PoolCrypto::Done& done)
-      : provider_(provider), job_(std::move(job)), done_(done) {}
-  void run() override { outcome_ = provider_.run(job_.job); }
+  CryptoItem(ike::crypto::Provider& provider, BusyTime& busy, ike::RunCrypto job,
+             const PoolCrypto::Done& done)
+      : provider_(provider), busy_(busy), job_(std::move(job)), done_(done) {}
+  void run() override {
+    const BusyTime::Measure measure(busy_, Work::kPublicKey);
+    outcome_ = provider_.run(job_.job);
+  }
   void finish() override { done_(job_.ticket, std::move(outcome_)); }
 
  private:
   ike::crypto::Provider& provider_;
+  BusyTime& busy_;
   ike::RunCrypto job_;
   const PoolCrypto::Done& done_;
   ike::crypto::Outcome outcome_ = Error{};
@@ -100,7 +110,7 @@ class CryptoItem final : public WorkItem {
 
 void PoolCrypto::run(ike::RunCrypto job) {
   const ike::Ticket ticket = job.ticket;
-  if (pool_.submit(std::make_unique<CryptoItem>(provider_, std::move(job), done_))) return;
+  if (pool_.submit(std::make_unique<CryptoItem>(provider_, busy_, std::move(job), done_))) return;
   loop_.post([this, ticket] {
     done_(ticket,
           Error{Code::kUnavailable, "public-key work", "too much of it is waiting already"});

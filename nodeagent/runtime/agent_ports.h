@@ -7,6 +7,7 @@
 
 #include "ike/crypto/provider.h"
 #include "nodeagent/net/ike_sockets.h"
+#include "nodeagent/runtime/busy_time.h"
 #include "nodeagent/runtime/loop.h"
 #include "nodeagent/runtime/worker_pool.h"
 #include "nodeagent/tunnel/ports.h"
@@ -17,7 +18,7 @@ namespace espalier::runtime {
 // leaves at flush(), once per round of the loop.
 class SocketNetwork final : public tunnel::Network {
  public:
-  SocketNetwork(Loop& loop, net::IkeSockets sockets,
+  SocketNetwork(Loop& loop, net::IkeSockets sockets, BusyTime& busy,
                 std::function<void(const ike::Datagram&)> receive);
   ~SocketNetwork() override;
 
@@ -32,6 +33,7 @@ class SocketNetwork final : public tunnel::Network {
   void flush_one(std::size_t index);
 
   Loop& loop_;
+  BusyTime& busy_;
   net::IkeSockets sockets_;
   std::function<void(const ike::Datagram&)> receive_;
   std::vector<bool> dirty_;    // has datagrams that were not given to the kernel
@@ -43,14 +45,16 @@ class SocketNetwork final : public tunnel::Network {
 class PoolCrypto final : public tunnel::CryptoRunner {
  public:
   using Done = std::function<void(ike::Ticket, ike::crypto::Outcome)>;
-  PoolCrypto(WorkerPool& pool, ike::crypto::Provider& provider, Loop& loop, Done done)
-      : pool_(pool), provider_(provider), loop_(loop), done_(std::move(done)) {}
+  PoolCrypto(WorkerPool& pool, ike::crypto::Provider& provider, Loop& loop, BusyTime& busy,
+             Done done)
+      : pool_(pool), provider_(provider), loop_(loop), busy_(busy), done_(std::move(done)) {}
   void run(ike::RunCrypto job) override;
 
  private:
   WorkerPool& pool_;
   ike::crypto::Provider& provider_;
   Loop& loop_;
+  BusyTime& busy_;
   Done done_;
 };
 

@@ -127,6 +127,7 @@ Snapshot sample_snapshot() {
   snapshot.version = "0.1.0";
   snapshot.at = kSampleNow;
   snapshot.started_at = kSampleNow - hours(2);
+  snapshot.process = {12.5, 20480, {{"public_key", 1.5}, {"kernel", 0.25}}};
 
   snapshot.plan.hash = "5f1d0a6ce4b83f7729d0a1c4e5b6f708";
   snapshot.plan.applied = true;

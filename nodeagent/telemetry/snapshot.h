@@ -255,11 +255,24 @@ struct EngineStatus {
   DurationHistogram handshake_seconds;
 };
 
+// What one kind of work took of the processor since the agent started.
+struct BusySeconds {
+  std::string work;  // snake_case: "public_key", "kernel", "sockets"
+  double seconds = 0;
+};
+
+struct ProcessUsage {
+  double cpu_seconds = 0;  // user and system time, all threads
+  std::uint64_t resident_bytes = 0;
+  std::vector<BusySeconds> busy;  // parts of cpu_seconds; the rest is everything else
+};
+
 struct Snapshot {
   std::string node;
   std::string version;
   WallTime at{};  // when this snapshot was taken
   WallTime started_at{};
+  ProcessUsage process;
   PlanStatus plan;
   KernelStatus kernel;
   EngineStatus engine;

@@ -122,14 +122,20 @@ void Core::forget_ended() {
 }
 
 void Core::save_journal() {
+  const std::pair version{reqids.version(), policies.clear_version()};
+  if (version == journal_version) return;
   Journal journal{reqids.next(), reqids.all(), policies.clear_policies()};
   std::string text = encode(journal);
-  if (text == saved_journal) return;
+  if (text == saved_journal) {
+    journal_version = version;
+    return;
+  }
   if (auto saved = ports.journal->save(text); !saved) {
     journal_error = saved.error();
     return;
   }
   journal_error.reset();
+  journal_version = version;
   saved_journal = std::move(text);
 }
 

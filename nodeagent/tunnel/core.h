@@ -78,6 +78,7 @@ struct Core {
 
   Reqids reqids;
   std::string saved_journal;
+  std::pair<std::uint64_t, std::uint64_t> journal_version;  // of reqids and policies, as saved
   std::optional<Error> journal_error;
   PolicyTable policies;
   bool policies_due = false;  // the table may have steps

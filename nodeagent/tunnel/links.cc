@@ -174,7 +174,7 @@ std::vector<WantedPolicy> Core::policies_of_link(const Link& link) const {
 void Core::refresh_policies(const Link& link) {
   if (link.leaving || link.parent != 0) return;  // what leaves keeps its policies to the end
   policies.want(link.name, policies_of_link(link));
-  policies_due = true;
+  policies_due = policies_due || policies.has_steps();
 }
 
 void Core::tell(telemetry::EventId id, const Link* link,

@@ -57,11 +57,13 @@ void PolicyTable::want(const std::string& group, std::vector<WantedPolicy> polic
 void PolicyTable::add(const std::string& group, const WantedPolicy& policy) {
   const auto id = id_of(policy.policy);
   const auto [at, fresh] = wanted_.try_emplace(id, Wanted{group, policy, {}, false});
+  touch(policy.policy);
   if (!fresh && at->second.group != group) {
     doubles_[id].insert_or_assign(group, policy);
     return;
   }
   if (!fresh && at->second.policy == policy) return;
+  touch(at->second.policy.policy);
   at->second = Wanted{group, policy, {}, false};
   surplus_.erase(id);
   dirty_.insert(id);
@@ -76,9 +78,11 @@ void PolicyTable::drop(const std::string& group, const dataplane::PolicyId& id) 
     if (later->second.empty()) doubles_.erase(later);
     return;
   }
+  touch(at->second.policy.policy);
   if (later != doubles_.end()) {
     const auto heir = later->second.begin();
     at->second = Wanted{heir->first, heir->second, {}, false};
+    touch(heir->second.policy);
     later->second.erase(heir);
     if (later->second.empty()) doubles_.erase(later);
     dirty_.insert(id);
@@ -148,6 +152,9 @@ void PolicyTable::note(const dataplane::Step& step, const Status& status) {
     const auto id = id_of(set->policy);
     const auto wanted = wanted_.find(id);
     if (status) {
+      touch(set->policy);
+      const auto stood = ours_.find(id);
+      if (stood != ours_.end()) touch(stood->second);
       ours_.insert_or_assign(id, set->policy);
       if (wanted == wanted_.end()) {
         surplus_.insert(id);
@@ -167,13 +174,14 @@ void PolicyTable::note(const dataplane::Step& step, const Status& status) {
 }
 
 void PolicyTable::forget(std::map<dataplane::PolicyId, dataplane::Policy>::iterator stands) {
+  touch(stands->second);
   surplus_.erase(stands->first);
   indices_.erase(stands->second.index);
   ours_.erase(stands);
 }
 
 bool PolicyTable::on_event(const dataplane::PolicyDeleted& event) {
-  foreign_.erase(event.policy);
+  if (foreign_.erase(event.policy) != 0) ++clear_version_;
   if (const auto stands = ours_.find(event.policy); stands != ours_.end()) forget(stands);
   if (!wanted_.contains(event.policy)) return false;
   dirty_.insert(event.policy);
@@ -184,9 +192,14 @@ bool PolicyTable::on_event(const dataplane::PolicySet& event) {
   const auto id = id_of(event.policy);
   const auto stands = ours_.find(id);
   if (stands == ours_.end()) {
-    if (!dataplane::owns(event.policy)) foreign_.insert_or_assign(id, event.policy);
+    if (!dataplane::owns(event.policy)) {
+      foreign_.insert_or_assign(id, event.policy);
+      ++clear_version_;
+    }
     return false;
   }
+  touch(stands->second);
+  touch(event.policy);
   stands->second = event.policy;  // somebody wrote over ours: it is still ours to set right
   const auto wanted = wanted_.find(id);
   if (wanted == wanted_.end() || same(event.policy, wanted->second.policy.policy)) return false;
@@ -195,6 +208,7 @@ bool PolicyTable::on_event(const dataplane::PolicySet& event) {
 }
 
 void PolicyTable::forget_all() {
+  ++clear_version_;
   ours_.clear();
   foreign_.clear();
   indices_.clear();

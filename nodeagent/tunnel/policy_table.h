@@ -57,6 +57,10 @@ class PolicyTable {
   // Policies without a template, wanted or standing: what the journal must hold before they are
   // set.
   [[nodiscard]] std::set<dataplane::PolicyId> clear_policies() const;
+  // Moves on whenever clear_policies() may have changed.
+  [[nodiscard]] std::uint64_t clear_version() const { return clear_version_; }
+  // Whether steps_to_set() or steps_to_remove() may have any.
+  [[nodiscard]] bool has_steps() const { return !dirty_.empty() || !surplus_.empty(); }
 
   // For people: why a wanted policy does not stand.
   struct Trouble {
@@ -84,6 +88,7 @@ class PolicyTable {
 
   void add(const std::string& group, const WantedPolicy& policy);
   void drop(const std::string& group, const dataplane::PolicyId& id);
+  void touch(const dataplane::Policy& policy) { clear_version_ += policy.transform ? 0U : 1U; }
   void forget(std::map<dataplane::PolicyId, dataplane::Policy>::iterator stands);
   [[nodiscard]] std::uint32_t free_index(dataplane::Direction direction);
 
@@ -97,6 +102,7 @@ class PolicyTable {
   std::set<dataplane::PolicyId> refused_;
   std::set<std::uint32_t> indices_;  // taken in our band
   std::uint32_t next_slot_ = 1;
+  std::uint64_t clear_version_ = 1;
 };
 
 }  // namespace espalier::tunnel

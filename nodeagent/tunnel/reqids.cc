@@ -11,6 +11,7 @@ Result<std::uint32_t> Reqids::give(const ChildKey& key) {
     if (by_reqid_.contains(reqid) || avoid_.contains(reqid)) continue;
     by_key_.emplace(key, reqid);
     by_reqid_.emplace(reqid, key);
+    ++version_;
     return reqid;
   }
   return fail(Code::kUnavailable, key.connection + " " + key.child, "no reqid is free");
@@ -34,11 +35,14 @@ bool Reqids::restore(const ChildKey& key, std::uint32_t reqid) {
   }
   by_key_.emplace(key, reqid);
   by_reqid_.emplace(reqid, key);
+  ++version_;
   return true;
 }
 
 void Reqids::restore_next(std::uint32_t next) {
-  if (dataplane::owns_reqid(next)) next_ = next;
+  if (!dataplane::owns_reqid(next)) return;
+  next_ = next;
+  ++version_;
 }
 
 bool Reqids::retain(const std::set<ChildKey>& wanted, const std::set<std::uint32_t>& alive) {
@@ -51,7 +55,9 @@ bool Reqids::retain(const std::set<ChildKey>& wanted, const std::set<std::uint32
     by_reqid_.erase(it->second);
     it = by_key_.erase(it);
   }
-  return by_key_.size() != before;
+  const bool changed = by_key_.size() != before;
+  if (changed) ++version_;
+  return changed;
 }
 
 }  // namespace espalier::tunnel

@@ -41,12 +41,15 @@ class Reqids {
 
   [[nodiscard]] const std::map<ChildKey, std::uint32_t>& all() const { return by_key_; }
   [[nodiscard]] std::uint32_t next() const { return next_; }
+  // Moves on whenever all() or next() may have changed.
+  [[nodiscard]] std::uint64_t version() const { return version_; }
 
  private:
   std::map<ChildKey, std::uint32_t> by_key_;
   std::map<std::uint32_t, ChildKey> by_reqid_;
   std::set<std::uint32_t> avoid_;
   std::uint32_t next_ = dataplane::kReqidFirst;
+  std::uint64_t version_ = 1;
 };
 
 }  // namespace espalier::tunnel

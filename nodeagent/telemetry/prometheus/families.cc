@@ -44,6 +44,21 @@ void agent(const Snapshot& snapshot, const Families::Visit& visit) {
                             "When the agent's loop said what follows; old: the loop is stuck.");
   taken.add({}, snapshot.at);
   visit(taken.family());
+
+  // These two have the names that every Prometheus client library gives them.
+  auto cpu = Build::counter("process_cpu_seconds_total", "User and system processor time.");
+  cpu.add({}, snapshot.process.cpu_seconds);
+  visit(cpu.family());
+  auto resident = Build::gauge("process_resident_memory_bytes", "Resident memory.");
+  resident.add({}, snapshot.process.resident_bytes);
+  visit(resident.family());
+
+  auto busy = Build::counter("ipsec_agent_busy_seconds_total",
+                             "Processor time by kind of work; what is missing to "
+                             "process_cpu_seconds_total is everything else.");
+  for (const BusySeconds& each : snapshot.process.busy)
+    busy.add({{"work", each.work}}, each.seconds);
+  visit(busy.family());
 }
 
 void plan(const PlanStatus& plan, const Families::Visit& visit) {

@@ -48,7 +48,7 @@ TEST(Metrics, NamesAndTypesFollowPrometheus) {
   std::set<std::string> names;
   families.for_each(sample_snapshot(), [&](const prometheus::MetricFamily& family) {
     EXPECT_TRUE(names.insert(family.name).second) << family.name << " twice";
-    EXPECT_THAT(family.name, MatchesRegex("ipsec_[a-z_]+"));
+    EXPECT_THAT(family.name, MatchesRegex("(ipsec|process)_[a-z_]+"));
     EXPECT_FALSE(family.help.empty()) << family.name;
     const bool counter = family.type == prometheus::MetricType::Counter;
     if (counter) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The operator's rights, as shipped: each thing it does, done; what it does not need, refused.
-source "$ESPALIER_ROOT/tests/api/rbac/common.sh"
+source "$ESPALIER_ROOT/tests/api/rbac/rights.sh"
 
 apply_as() { as "$1" apply --server-side --field-manager "$1" -f -; }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # An agent's rights, as shipped: it writes what it found on its own node, and nothing of another's.
-source "$ESPALIER_ROOT/tests/api/rbac/common.sh"
+source "$ESPALIER_ROOT/tests/api/rbac/rights.sh"
 
 for i in 1 2; do
   kubectl apply --server-side -f - <<Y >/dev/null
