@@ -1,0 +1,215 @@
+#include "operator/reconcile/plan_reconciler.h"
+
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kube/testing/fake_api_server.h"
+#include "kube/testing/manual_executor.h"
+#include "operator/reconcile/resources.h"
+
+namespace espalier::reconcile {
+namespace {
+
+using namespace std::chrono_literals;
+using kube::Json;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+class PlanReconcilerTest : public ::testing::Test {
+ protected:
+  PlanReconcilerTest() {
+    for (const auto& resource :
+         {ipsec_policies(), tunnels(), node_policies(), node_endpoints(), endpoint_slices()})
+      server_.serve(resource);
+    node("node1", "10.0.0.1");
+    node("node2", "10.0.0.2");
+  }
+
+  void begin() {
+    const auto follow = [&](const kube::Resource& resource) {
+      informers_.push_back(std::make_unique<kube::Informer>(
+          server_, executor_, kube::WatchSpec{resource, {}, {}}, informers_.size() + 1));
+      return informers_.back().get();
+    };
+    PlanReconciler::Sources sources;
+    sources.nodes = follow(kube::nodes());
+    sources.policies = follow(ipsec_policies());
+    sources.tunnels = follow(tunnels());
+    sources.api_servers = follow(endpoint_slices());
+    sources.node_endpoints = follow(node_endpoints());
+    sources.node_policies = follow(node_policies());
+    reconciler_ = std::make_unique<PlanReconciler>(
+        executor_, sources, PlanReconciler::Options{},
+        [this](const WriteKey& key, kube::Priority) { queue_.insert(key); });
+    reconciler_->on_refusal([this](const std::string& subject, const std::string& why) {
+      refusals_.push_back(subject + ": " + why);
+    });
+    for (auto& informer : informers_) informer->start();
+    settle();
+  }
+
+  // Lets watches and the plan run, and works on what was named; returns what was written.
+  std::vector<std::string> settle() {
+    (void)server_.take_writes();
+    for (int turn = 0; turn < 10; ++turn) {
+      executor_.advance(100ms);
+      for (const WriteKey& key : std::exchange(queue_, {})) {
+        const auto done = reconciler_->write(client_, key);
+        if (!done) failures_.push_back(done.error().to_string());
+      }
+    }
+    std::vector<std::string> written;
+    for (const auto& write : server_.take_writes())
+      written.push_back(std::string(name_of(write.method)) + " " + write.resource.kind + " " +
+                        write.key.name);
+    return written;
+  }
+
+  void node(const std::string& name, const std::string& address,
+            const Json& labels = Json::object()) {
+    server_.put(kube::nodes(),
+                {{"metadata", {{"name", name}, {"labels", labels}}},
+                 {"spec", {{"podCIDRs", {"10.244." + address.substr(7) + ".0/24"}}}},
+                 {"status", {{"addresses", {{{"type", "InternalIP"}, {"address", address}}}}}}});
+  }
+  void policy(const std::string& name, Json spec) {
+    server_.put(ipsec_policies(), {{"apiVersion", "espalier.io/v1alpha1"},
+                                   {"kind", "IPsecPolicy"},
+                                   {"metadata", {{"name", name}}},
+                                   {"spec", std::move(spec)}});
+  }
+  Json spec_of(const kube::Resource& resource, const std::string& name) {
+    const auto object = server_.find(resource, name);
+    return object ? object->json.at("spec") : Json();
+  }
+
+  kube::testing::FakeApiServer server_;
+  kube::testing::ManualExecutor executor_;
+  kube::Client client_{server_, {.field_manager = "espalier-operator"}};
+  std::vector<std::unique_ptr<kube::Informer>> informers_;
+  std::unique_ptr<PlanReconciler> reconciler_;
+  std::set<WriteKey> queue_;
+  std::vector<std::string> refusals_;
+  std::vector<std::string> failures_;
+};
+
+const Json kMesh = {{"enforcement", "Required"}, {"traffic", {"NodeToNode"}}};
+
+TEST_F(PlanReconcilerTest, EveryNodeGetsItsTwoObjects) {
+  policy("mesh", kMesh);
+  begin();
+  EXPECT_TRUE(reconciler_->ready());
+  EXPECT_EQ(spec_of(node_endpoints(), "node1").at("addresses"), Json({"10.0.0.1"}));
+  EXPECT_EQ(spec_of(node_policies(), "node2").at("policies").at(0).at("name"), "mesh");
+  EXPECT_THAT(settle(), IsEmpty()) << "nothing changed";
+  EXPECT_THAT(failures_, IsEmpty());
+}
+
+TEST_F(PlanReconcilerTest, ANodeThatJoinsCostsTwoWritesAndOneThatGoesTwoDeletions) {
+  policy("mesh", kMesh);
+  begin();
+  node("node3", "10.0.0.3");
+  EXPECT_THAT(settle(), UnorderedElementsAre("PATCH NodeEndpoint node3", "PATCH NodePolicy node3"));
+  server_.remove(kube::nodes(), {"", "node3"});
+  EXPECT_THAT(settle(),
+              UnorderedElementsAre("DELETE NodeEndpoint node3", "DELETE NodePolicy node3"));
+  EXPECT_EQ(server_.find(node_policies(), "node3"), nullptr);
+}
+
+TEST_F(PlanReconcilerTest, OnlyLabelsThatASelectorNamesAreCarried) {
+  policy("mesh", kMesh);
+  begin();
+  node("node1", "10.0.0.1", {{"role", "storage"}, {"other", "x"}});
+  EXPECT_THAT(settle(), IsEmpty()) << "nobody asks for labels";
+  policy("storage", {{"enforcement", "Required"},
+                     {"traffic", {"NodeToNode"}},
+                     {"priority", 200},
+                     {"nodeSelector", {{"matchLabels", {{"role", "storage"}}}}}});
+  EXPECT_THAT(settle(), UnorderedElementsAre("PATCH NodeEndpoint node1", "PATCH NodePolicy node1"));
+  EXPECT_EQ(server_.find(node_endpoints(), "node1")->metadata.labels,
+            (std::map<std::string, std::string>{{"role", "storage"}}));
+  node("node1", "10.0.0.1", {{"role", "storage"}, {"other", "y"}});
+  EXPECT_THAT(settle(), IsEmpty());
+}
+
+TEST_F(PlanReconcilerTest, WhatOthersBreakComesBack) {
+  policy("mesh", kMesh);
+  begin();
+  server_.remove(node_endpoints(), {"", "node1"});
+  EXPECT_THAT(settle(), ElementsAre("PATCH NodeEndpoint node1"));
+  auto changed = server_.find(node_endpoints(), "node2")->json;
+  changed["spec"]["addresses"] = {"10.9.9.9"};
+  server_.put(node_endpoints(), changed);
+  EXPECT_THAT(settle(), ElementsAre("PATCH NodeEndpoint node2"));
+  EXPECT_EQ(spec_of(node_endpoints(), "node2").at("addresses"), Json({"10.0.0.2"}));
+}
+
+TEST_F(PlanReconcilerTest, OrphansOfAnEarlierTimeGo) {
+  server_.put(node_endpoints(),
+              {{"metadata", {{"name", "gone"}}}, {"spec", {{"identity", "gone"}}}});
+  server_.put(node_policies(), {{"metadata", {{"name", "gone"}}}, {"spec", {{"hash", "0"}}}});
+  begin();
+  EXPECT_EQ(server_.find(node_endpoints(), "gone"), nullptr);
+  EXPECT_EQ(server_.find(node_policies(), "gone"), nullptr);
+}
+
+TEST_F(PlanReconcilerTest, NothingHappensBeforeEverySourceIsKnown) {
+  server_.put(node_endpoints(),
+              {{"metadata", {{"name", "kept"}}}, {"spec", {{"identity", "kept"}}}});
+  server_.unserve(ipsec_policies());
+  begin();
+  EXPECT_FALSE(reconciler_->ready());
+  EXPECT_NE(server_.find(node_endpoints(), "kept"), nullptr);
+  server_.serve(ipsec_policies());
+  executor_.advance(60s);
+  settle();
+  EXPECT_TRUE(reconciler_->ready());
+  EXPECT_EQ(server_.find(node_endpoints(), "kept"), nullptr);
+}
+
+TEST_F(PlanReconcilerTest, AnInvalidObjectIsNamedAndLeavesTheOthersAlone) {
+  policy("mesh", kMesh);
+  policy("bad", {{"enforcement", "Perhaps"}, {"traffic", {"NodeToNode"}}});
+  server_.put(kube::nodes(), {{"metadata", {{"name", "node9"}}}});
+  begin();
+  EXPECT_THAT(refusals_,
+              UnorderedElementsAre(HasSubstr("IPsecPolicy bad: spec.enforcement"),
+                                   HasSubstr("Node node9: Node node9: status.addresses")));
+  EXPECT_EQ(spec_of(node_policies(), "node1").at("policies").size(), 1U);
+  refusals_.clear();
+  policy("bad", kMesh);
+  settle();
+  EXPECT_THAT(refusals_, ElementsAre("IPsecPolicy bad: "));
+}
+
+TEST_F(PlanReconcilerTest, ARefusedWriteIsTold) {
+  begin();
+  kube::testing::Fault fault;
+  fault.response = kube::Response{
+      403, {}, R"({"kind":"Status","status":"Failure","reason":"Forbidden","code":403})"};
+  fault.when = [](const kube::Request& request) { return request.method == kube::Method::kPatch; };
+  server_.inject(fault);
+  node("node3", "10.0.0.3");
+  settle();
+  ASSERT_EQ(failures_.size(), 1U);
+  EXPECT_THAT(failures_.front(), HasSubstr("Forbidden"));
+  reconciler_->enqueue_all();  // what the queue's retry does
+  EXPECT_THAT(settle(), ElementsAre(HasSubstr("node3")));
+}
+
+TEST_F(PlanReconcilerTest, TheApiServersAddressesAreInEveryPlan) {
+  server_.put(endpoint_slices(), {{"metadata", {{"name", "kubernetes"}, {"namespace", "default"}}},
+                                  {"ports", {{{"port", 6443}}}},
+                                  {"endpoints", {{{"addresses", {"10.0.0.9"}}}}}});
+  policy("mesh", kMesh);
+  begin();
+  EXPECT_EQ(spec_of(node_policies(), "node1").at("apiServers").dump(),
+            R"([{"address":"10.0.0.9","port":6443}])");
+}
+
+}  // namespace
+}  // namespace espalier::reconcile
