@@ -51,7 +51,7 @@ struct Core {
   ChildSaId last_child_id = 0;
   std::uint32_t last_ticket = 0;
   std::size_t crypto_in_flight = 0;
-  TimePoint next_unknown_spi_notice{}, next_refusal_report{};
+  TimePoint next_unprotected{}, next_refusal_report{};
 
   [[nodiscard]] std::uint64_t random_u64();
   [[nodiscard]] Bytes random_bytes(std::size_t size);

@@ -32,24 +32,38 @@ void send_own_request(Core& core, IkeSa& sa) {
   }
 }
 
-void own_install(Core& core, IkeSa& sa) {
-  OwnExchange& own = *sa.own;
-  auto ticket = install_inbound(core, sa, own.child, true, false);
-  if (!ticket) {
-    core.report_failure(sa, own.child.child_index, Side::kLocal, Reason::kCryptoFailed,
-                        ticket.error().to_string());
-    return finish_own(core, sa);
-  }
-  own.step = OwnExchange::Step::kInbound;
-  own.ticket = *ticket;
-}
-
 // The old Child's next try after a rekey that failed.
 void retry_rekey_later(Core& core, IkeSa& sa, ChildSaId old) {
   if (ChildSa* child = sa.find_child(old);
       child != nullptr && child->state == ChildSa::State::kInstalled) {
     child->rekey_at = core.now + core.spread(kRekeyRetry, 25);
   }
+}
+
+// Nothing comes of ours. `at_peer`: the peer has agreed and believes that the Child stands, so it
+// is told that it does not.
+void own_failed(Core& core, IkeSa& sa, bool at_peer) {
+  const ChildNegotiation& child = sa.own->child;
+  if (child.replaces != 0) retry_rekey_later(core, sa, child.replaces);
+  if (at_peer) {
+    Task task;
+    task.kind = Task::Kind::kDeleteChild;
+    task.spi = child.spi_in;
+    sa.tasks.push_back(std::move(task));
+  }
+  finish_own(core, sa);
+}
+
+void own_install(Core& core, IkeSa& sa) {
+  OwnExchange& own = *sa.own;
+  auto ticket = install_inbound(core, sa, own.child, true, false);
+  if (!ticket) {
+    core.report_failure(sa, own.child.child_index, Side::kLocal, Reason::kCryptoFailed,
+                        ticket.error().to_string());
+    return own_failed(core, sa, true);
+  }
+  own.step = OwnExchange::Step::kInbound;
+  own.ticket = *ticket;
 }
 
 void own_refused(Core& core, IkeSa& sa, const ChildRefusal& refusal, bool by_peer) {
@@ -84,8 +98,7 @@ void own_refused(Core& core, IkeSa& sa, const ChildRefusal& refusal, bool by_pee
     return finish_own(core, sa);
   }
   report_refusal(core, sa, own.child.child_index, by_peer ? Side::kRemote : Side::kLocal, refusal);
-  if (old != 0) retry_rekey_later(core, sa, old);
-  finish_own(core, sa);
+  own_failed(core, sa, !by_peer);
 }
 
 // Section 2.8.1: of two rekeys of one Child that crossed, the one with the lowest of the four
@@ -173,8 +186,7 @@ void on_own_child_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome) {
   const auto* error = std::get_if<Error>(&outcome);
   core.report_failure(sa, own.child.child_index, Side::kLocal, Reason::kCryptoFailed,
                       error != nullptr ? error->to_string() : "key exchange failed");
-  if (own.child.replaces != 0) retry_rekey_later(core, sa, own.child.replaces);
-  finish_own(core, sa);
+  own_failed(core, sa, own.step == OwnExchange::Step::kDerive);
 }
 
 void on_create_child_response(Core& core, IkeSa& sa, const std::vector<wire::Payload>& response) {

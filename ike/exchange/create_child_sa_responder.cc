@@ -69,6 +69,9 @@ void on_create_child_request(Core& core, IkeSa& sa, std::uint32_t message_id,
           core, sa, kExchange, message_id,
           wire::make_invalid_ke_payload(static_cast<std::uint16_t>(refusal.wanted_group)));
     }
+    if (refusal.notify == wire::NotifyType::kInvalidSyntax) {
+      return refuse_malformed(core, sa, kExchange, message_id, refusal.text);
+    }
     report_refusal(core, sa, only.value_or(0), Side::kLocal, refusal);
     return respond_notify(core, sa, kExchange, message_id, notify(refusal.notify));
   }
@@ -125,8 +128,12 @@ void on_peer_child_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome) {
   auto* made = std::get_if<crypto::SharedMade>(&outcome);
   if (made == nullptr) {
     const auto* error = std::get_if<Error>(&outcome);
-    return refuse_peer_exchange(core, sa, wire::NotifyType::kInvalidSyntax, Reason::kCryptoFailed,
-                                error != nullptr ? error->to_string() : "key exchange failed");
+    const std::string text = error != nullptr ? error->to_string() : "key exchange failed";
+    if (error != nullptr && error->code == Code::kInvalid) {  // no public value of the group
+      return refuse_malformed(core, sa, wire::ExchangeType::kCreateChildSa, peer.message_id, text);
+    }
+    return refuse_peer_exchange(core, sa, wire::NotifyType::kTemporaryFailure,
+                                Reason::kCryptoFailed, text);
   }
   peer.own_public = std::move(made->own_public);
   peer.child.shared_secret = std::move(made->shared);

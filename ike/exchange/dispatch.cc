@@ -20,8 +20,11 @@ Phase phase_of(const IkeSa& sa) {
   return Phase::kAuth;
 }
 
+// An answer outside any IKE SA, ten a second at most: anybody can ask for it.
 void send_unprotected(Core& core, const Datagram& datagram, const wire::Header& request,
                       wire::Notify notify) {
+  if (core.now < core.next_unprotected) return;
+  core.next_unprotected = core.now + std::chrono::milliseconds(100);
   wire::Message message;
   message.header = request;
   message.header.version = wire::kVersion2;
@@ -35,12 +38,10 @@ void send_unprotected(Core& core, const Datagram& datagram, const wire::Header& 
       Send{datagram.local, datagram.remote, datagram.encapsulated, std::move(*bytes)});
 }
 
-// A request on an IKE SA that we do not have (section 2.21.4): said once a second at most, for it
-// is not protected.
+// A request on an IKE SA that we do not have (section 2.21.4).
 void on_unknown_spi(Core& core, const Datagram& datagram, const wire::Header& header) {
   ++core.counters.unknown_spi;
-  if (header.response || core.now < core.next_unknown_spi_notice) return;
-  core.next_unknown_spi_notice = core.now + std::chrono::milliseconds(100);
+  if (header.response) return;
   send_unprotected(core, datagram, header, notify(wire::NotifyType::kInvalidIkeSpi));
 }
 
@@ -57,7 +58,9 @@ void on_unprotected_hint(Core& core, IkeSa& sa, const wire::Message& message) {
 
 void stash(Core& core, IkeSa& sa, const Datagram& datagram) {
   Handshake& handshake = *sa.handshake;
-  if (handshake.stash.size() >= kMaxStash) return;
+  std::size_t octets = datagram.data.size();
+  for (const Datagram& one : handshake.stash) octets += one.data.size();
+  if (handshake.stash.size() >= kMaxStash || octets > wire::kMaxMessage) return;
   handshake.stash.push_back(datagram);
   if (handshake.step != Handshake::Step::kInitAnswered || handshake.ticket != 0) return;
   // Only now, with IKE_AUTH here, is the shared secret worth its price.
@@ -85,16 +88,24 @@ void follow_peer(Core& core, IkeSa& sa, const Datagram& datagram) {
   }
 }
 
+void refuse_request(Core& core, IkeSa& sa, const wire::Header& header, wire::Notify answer,
+                    const Error& error) {
+  if (sa.handshake) {
+    return refuse_auth_request(core, sa, header.message_id, std::move(answer),
+                               Reason::kInvalidMessage, error.to_string());
+  }
+  if (answer.type == wire::NotifyType::kInvalidSyntax) {
+    return refuse_malformed(core, sa, header.exchange, header.message_id, error.to_string());
+  }
+  respond_notify(core, sa, header.exchange, header.message_id, std::move(answer));
+}
+
 void on_request(Core& core, IkeSa& sa, const wire::Header& header,
                 std::vector<wire::Payload> payloads) {
   if (auto admitted = admit(header.exchange, false, phase_of(sa), payloads); !admitted) {
     ++core.counters.invalid_messages;
-    respond_notify(core, sa, header.exchange, header.message_id,
-                   notify(wire::NotifyType::kInvalidSyntax));
-    if (sa.handshake) {
-      fail_handshake(core, sa, Side::kLocal, Reason::kInvalidMessage, admitted.error().to_string());
-    }
-    return;
+    return refuse_request(core, sa, header, notify(wire::NotifyType::kInvalidSyntax),
+                          admitted.error());
   }
   switch (header.exchange) {
     case wire::ExchangeType::kIkeAuth:
@@ -112,15 +123,18 @@ void on_response(Core& core, IkeSa& sa, const wire::Header& header,
                  std::vector<wire::Payload> payloads) {
   if (auto admitted = admit(header.exchange, true, phase_of(sa), payloads); !admitted) {
     ++core.counters.invalid_messages;
-    if (sa.handshake) {
-      return fail_handshake(core, sa, Side::kLocal, Reason::kInvalidMessage,
-                            admitted.error().to_string());
-    }
-    core.report_failure(sa, std::nullopt, Side::kLocal, Reason::kInvalidMessage,
-                        admitted.error().to_string());
-    return end_ike_sa(core, sa, Reason::kInvalidMessage);
+    return sa.handshake ? refuse_auth_response(core, sa, admitted.error().to_string())
+                        : refuse_response(core, sa, admitted.error().to_string());
   }
   sa.outstanding.reset();
+  const auto* error = wire::find_error(payloads);
+  if (!sa.handshake && error != nullptr && error->type == wire::NotifyType::kInvalidSyntax) {
+    // The peer holds this IKE SA for ended (section 2.21.3).
+    core.report_failure(sa, std::nullopt, Side::kRemote, Reason::kInvalidMessage,
+                        "the peer found our " + wire::describe(header.exchange) +
+                            " request malformed and ended the IKE SA");
+    return end_ike_sa(core, sa, Reason::kInvalidMessage);
+  }
   switch (header.exchange) {
     case wire::ExchangeType::kIkeAuth:
       return on_auth_response(core, sa, std::move(payloads));
@@ -154,27 +168,25 @@ void open_and_handle(Core& core, IkeSa& sa, const Datagram& datagram, const wire
     const wire::DecodeFailure& failure = payloads.error();
     ++core.counters.invalid_messages;
     if (header.response) {
-      if (sa.handshake) {
-        return fail_handshake(core, sa, Side::kLocal, Reason::kInvalidMessage,
-                              failure.error.to_string());
-      }
-      core.report_failure(sa, std::nullopt, Side::kLocal, Reason::kInvalidMessage,
-                          failure.error.to_string());
-      return end_ike_sa(core, sa, Reason::kInvalidMessage);
+      return sa.handshake ? refuse_auth_response(core, sa, failure.error.to_string())
+                          : refuse_response(core, sa, failure.error.to_string());
     }
     sa.last_request_hash = sa.pending_request_hash;
     wire::Notify answer = failure.critical_type
                               ? wire::make_unsupported_critical_payload(*failure.critical_type)
                               : notify(wire::NotifyType::kInvalidSyntax);
-    respond_notify(core, sa, header.exchange, header.message_id, std::move(answer));
-    if (sa.handshake) {
-      fail_handshake(core, sa, Side::kLocal, Reason::kInvalidMessage, failure.error.to_string());
-    }
-    return;
+    return refuse_request(core, sa, header, std::move(answer), failure.error);
   }
   if (header.response) return on_response(core, sa, header, std::move(*payloads));
   sa.last_request_hash = sa.pending_request_hash;
   follow_peer(core, sa, datagram);
+  const bool elsewhere = sa.remote != datagram.remote || sa.local != datagram.local ||
+                         sa.encapsulated != datagram.encapsulated;
+  sa.reply_path.reset();
+  if (elsewhere) {
+    sa.reply_path = std::make_unique<Datagram>(
+        Datagram{datagram.local, datagram.remote, datagram.encapsulated, {}});
+  }
   on_request(core, sa, header, std::move(*payloads));
 }
 
@@ -189,11 +201,11 @@ void on_protected(Core& core, IkeSa& sa, const Datagram& datagram, const wire::M
   }
   // Section 2.1: the same request again gets the same answer; what is older, or too new, nothing.
   if (header.message_id + 1 == sa.peer_request_id) {
-    const bool repeat =
-        clear.encrypted->fragment_number == 1 && hash_of(datagram.data) == sa.last_request_hash;
-    if (repeat) {
+    if (clear.encrypted->fragment_number != 1) return;
+    // Cut anew (RFC 7383 section 2.5.2) it is the same request in other octets.
+    if (hash_of(datagram.data) == sa.last_request_hash || authentic(core, sa, datagram, clear)) {
       ++core.counters.duplicates;
-      send_datagrams(core, sa, sa.last_response);
+      send_last_response(core, sa);
     }
     return;
   }
@@ -227,11 +239,16 @@ void dispatch_datagram(Core& core, const Datagram& datagram) {
   if (!message) {
     ++core.counters.invalid_messages;
     const wire::DecodeFailure& failure = message.error();
-    const bool version = failure.notify == wire::NotifyType::kInvalidMajorVersion;
-    if (version && failure.header && !failure.header->response &&
-        core.now >= core.next_unknown_spi_notice) {
-      core.next_unknown_spi_notice = core.now + std::chrono::milliseconds(100);
-      send_unprotected(core, datagram, *failure.header, wire::make_invalid_major_version());
+    if (!failure.header || failure.header->response || !failure.notify) return;
+    const wire::Header& header = *failure.header;
+    if (*failure.notify == wire::NotifyType::kInvalidMajorVersion) {
+      send_unprotected(core, datagram, header, wire::make_invalid_major_version());
+    } else if (header.exchange == wire::ExchangeType::kIkeSaInit && header.initiator &&
+               header.spi_r == 0) {  // section 2.21.1
+      send_unprotected(core, datagram, header,
+                       failure.critical_type
+                           ? wire::make_unsupported_critical_payload(*failure.critical_type)
+                           : notify(*failure.notify));
     }
     return;
   }

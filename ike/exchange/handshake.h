@@ -38,6 +38,12 @@ void replay_stash(Core& core, IkeSa& sa);
 // Ends a handshake that cannot go on: reports, takes back what was installed, drops the IKE SA.
 void fail_handshake(Core& core, IkeSa& sa, Side side, Reason reason, std::string text);
 
+// IKE_AUTH broke the format. The responder answers `answer` and keeps it a moment for the repeated
+// request; the initiator tells the responder, who holds the IKE SA for established.
+void refuse_auth_request(Core& core, IkeSa& sa, std::uint32_t message_id, wire::Notify answer,
+                         Reason reason, std::string text);
+void refuse_auth_response(Core& core, IkeSa& sa, std::string text);
+
 [[nodiscard]] Reason reason_of(crypto::RefusalReason refusal);
 
 }  // namespace espalier::ike::exchange

@@ -72,25 +72,35 @@ void prove(Core& core, IkeSa& sa, Handshake::Step step, ByteView sk_p) {
 }
 
 void refuse_peer(Core& core, IkeSa& sa, Reason reason, std::string text) {
-  core.report_failure(sa, std::nullopt, Side::kLocal, reason, std::move(text));
-  if (sa.initiator) {
-    // The responder believes the IKE SA to stand: tell it, and let it go.
-    sa.handshake.reset();
-    sa.outstanding.reset();
-    sa.state = IkeSaState::kDeleting;
-    sa.failed = true;
-    std::vector<wire::Payload> payloads;
-    payloads.emplace_back(notify(wire::NotifyType::kAuthenticationFailed));
-    payloads.emplace_back(wire::Delete{});
-    if (!send_request(core, sa, wire::ExchangeType::kInformational, payloads)) core.drop(sa);
-    return;
+  if (!sa.initiator) {
+    return refuse_auth_request(core, sa, sa.handshake->auth_message_id,
+                               notify(wire::NotifyType::kAuthenticationFailed), reason,
+                               std::move(text));
   }
-  respond_notify(core, sa, wire::ExchangeType::kIkeAuth, sa.handshake->auth_message_id,
-                 notify(wire::NotifyType::kAuthenticationFailed));
+  core.report_failure(sa, std::nullopt, Side::kLocal, reason, std::move(text));
+  // The responder believes the IKE SA to stand: tell it, and let it go.
+  sa.handshake.reset();
+  sa.outstanding.reset();
+  sa.state = IkeSaState::kDeleting;
+  sa.failed = true;
+  std::vector<wire::Payload> payloads;
+  payloads.emplace_back(notify(wire::NotifyType::kAuthenticationFailed));
+  payloads.emplace_back(wire::Delete{});
+  if (!send_request(core, sa, wire::ExchangeType::kInformational, payloads)) core.drop(sa);
+}
+
+void refuse_auth_request(Core& core, IkeSa& sa, std::uint32_t message_id, wire::Notify answer,
+                         Reason reason, std::string text) {
+  core.report_failure(sa, std::nullopt, Side::kLocal, reason, std::move(text));
+  respond_notify(core, sa, wire::ExchangeType::kIkeAuth, message_id, std::move(answer));
   sa.handshake.reset();
   sa.state = IkeSaState::kDeleting;
   sa.failed = true;
   sa.remove_at = core.now + core.settings.half_open_life;
+}
+
+void refuse_auth_response(Core& core, IkeSa& sa, std::string text) {
+  refuse_peer(core, sa, Reason::kInvalidMessage, std::move(text));
 }
 
 void verify(Core& core, IkeSa& sa, const wire::Identification& claimed, wire::AuthMethod method,

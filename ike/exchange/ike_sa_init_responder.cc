@@ -79,9 +79,13 @@ void on_init_request(Core& core, const Datagram& datagram, const wire::Message& 
     }
     return;
   }
-  if (message.header.spi_i == 0 || message.header.message_id != 0 ||
-      !admit(wire::ExchangeType::kIkeSaInit, false, Phase::kInit, message.payloads)) {
+  if (message.header.spi_i == 0 || message.header.message_id != 0) {
     ++core.counters.invalid_messages;
+    return;
+  }
+  if (!admit(wire::ExchangeType::kIkeSaInit, false, Phase::kInit, message.payloads)) {
+    ++core.counters.invalid_messages;
+    answer_stateless(core, datagram, message.header, notify(wire::NotifyType::kInvalidSyntax));
     return;
   }
   const auto& ke = *message.find<wire::Ke>();

@@ -15,7 +15,7 @@ void send(Core& core, IkeSa& sa, const std::vector<wire::Payload>& payloads) {
   if (!send_request(core, sa, kExchange, payloads)) end_ike_sa(core, sa, Reason::kCryptoFailed);
 }
 
-// Keeps the SPI a moment so that a retransmitted Delete gets its answer again.
+// Keeps the SPI a moment so that a retransmitted request gets its answer again.
 void linger(Core& core, IkeSa& sa) {
   sa.state = IkeSaState::kDeleting;
   sa.failed = true;
@@ -59,7 +59,7 @@ void yield_children(Core& core, IkeSa& sa, IkeSa& next) {
   core.schedule(next);
 }
 
-void on_delete_ike_sa(Core& core, IkeSa& sa, Reason reason) {
+void end_by_peer(Core& core, IkeSa& sa, Reason reason) {
   if (IkeSa* heir = heir_of(core, sa)) {
     move_children(core, sa, *heir);
     core.schedule(*heir);
@@ -75,7 +75,32 @@ void on_delete_ike_sa(Core& core, IkeSa& sa, Reason reason) {
 
 }  // namespace
 
+void refuse_malformed(Core& core, IkeSa& sa, wire::ExchangeType exchange, std::uint32_t message_id,
+                      std::string text) {
+  respond_notify(core, sa, exchange, message_id, notify(wire::NotifyType::kInvalidSyntax));
+  core.report_failure(sa, std::nullopt, Side::kLocal, Reason::kInvalidMessage, std::move(text));
+  sa.peer.reset();
+  end_by_peer(core, sa, Reason::kInvalidMessage);
+}
+
+void refuse_response(Core& core, IkeSa& sa, std::string text) {
+  core.report_failure(sa, std::nullopt, Side::kLocal, Reason::kInvalidMessage, std::move(text));
+  if (!sa.alive()) return end_ike_sa(core, sa, Reason::kInvalidMessage);
+  sa.outstanding.reset();
+  sa.own.reset();
+  Task task;
+  task.kind = Task::Kind::kDeleteIkeSa;
+  task.reason = Reason::kInvalidMessage;
+  queue(core, sa, std::move(task));
+}
+
 void begin_delete_child(Core& core, IkeSa& sa) {
+  if (sa.own->task.spi != 0) {
+    wire::Delete unwanted;
+    unwanted.protocol = wire::ProtocolId::kEsp;
+    unwanted.spis = {sa.own->task.spi};
+    return send(core, sa, {unwanted});
+  }
   ChildSa* child = sa.find_child(sa.own->task.child);
   if (child == nullptr || child->state == ChildSa::State::kDraining) return finish_own(core, sa);
   child->state = ChildSa::State::kDeleting;
@@ -147,8 +172,7 @@ void on_informational_request(Core& core, IkeSa& sa, std::uint32_t message_id,
           sa, std::nullopt, Side::kRemote, Reason::kAuthenticationFailed,
           "the peer refused us: AUTHENTICATION_FAILED; its own log or status says why");
     }
-    return on_delete_ike_sa(core, sa,
-                            refused ? Reason::kAuthenticationFailed : Reason::kPeerDeleted);
+    return end_by_peer(core, sa, refused ? Reason::kAuthenticationFailed : Reason::kPeerDeleted);
   }
   std::vector<wire::Payload> payloads;
   wire::Delete answer;

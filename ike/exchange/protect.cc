@@ -71,6 +71,16 @@ Result<std::vector<Bytes>> protect(Core& core, IkeSa& sa, wire::ExchangeType exc
   return datagrams;
 }
 
+bool authentic(Core& core, const IkeSa& sa, const Datagram& datagram, const wire::Message& clear) {
+  if (!clear.encrypted || sa.keys.sk_d.empty()) return false;
+  const wire::Encrypted& part = *clear.encrypted;
+  const ByteView whole = datagram.data;
+  return core.provider
+      .open(sa.initiator ? sa.keys.r : sa.keys.i, whole.first(part.associated_data_length),
+            whole.subspan(part.offset, part.length))
+      .has_value();
+}
+
 Result<std::optional<Opened>> open(Core& core, IkeSa& sa, ByteView datagram,
                                    const wire::Message& clear) {
   if (!clear.encrypted)

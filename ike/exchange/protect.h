@@ -20,6 +20,10 @@ struct Opened {
   Bytes plaintext;
 };
 
+// Whether the peer has sealed it. Changes nothing.
+[[nodiscard]] bool authentic(Core& core, const IkeSa& sa, const Datagram& datagram,
+                             const wire::Message& clear);
+
 // The decrypted content of a message, or nullopt while fragments are missing. Fails when the
 // datagram is not authentic; then nothing has changed.
 [[nodiscard]] Result<std::optional<Opened>> open(Core& core, IkeSa& sa, ByteView datagram,

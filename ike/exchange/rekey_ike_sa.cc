@@ -110,7 +110,9 @@ bool yielded_to_crossing(Core& core, IkeSa& sa) {
   return true;
 }
 
-void rekey_failed(Core& core, IkeSa& sa, Side side, Reason reason, std::string text) {
+// `at_peer`: the peer has agreed, and its Childs are with an IKE SA that we do not have.
+void rekey_failed(Core& core, IkeSa& sa, Side side, Reason reason, std::string text, bool at_peer) {
+  if (at_peer) return refuse_response(core, sa, std::move(text));
   if (yielded_to_crossing(core, sa)) return;
   core.report_failure(sa, std::nullopt, side, reason, std::move(text));
   sa.rekey_at = core.now + core.spread(kRekeyRetry, 25);
@@ -122,7 +124,7 @@ void own_rekey_derived(Core& core, IkeSa& sa, ByteView shared) {
   auto successor = make_successor(core, sa, own.ike, shared, true);
   if (!successor) {
     return rekey_failed(core, sa, Side::kLocal, Reason::kCryptoFailed,
-                        successor.error().to_string());
+                        successor.error().to_string(), true);
   }
   IkeSa& next = **successor;
   IkeSa* heir = sa.crossing ? heir_of(core, sa) : nullptr;  // `theirs`, or what it was rekeyed to
@@ -187,7 +189,8 @@ void on_own_rekey_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome) {
   auto* made = std::get_if<crypto::SharedMade>(&outcome);
   if (made == nullptr) {
     return rekey_failed(core, sa, Side::kLocal, Reason::kCryptoFailed,
-                        "the key exchange of the rekey failed");
+                        "the key exchange of the rekey failed",
+                        own.step == OwnExchange::Step::kDerive);
   }
   // Which of two rekeys is redundant is known once both are answered.
   if (sa.peer && sa.peer->is_ike_rekey) {
@@ -231,7 +234,7 @@ void on_rekey_ike_sa_response(Core& core, IkeSa& sa, const std::vector<wire::Pay
       }
     }
     return rekey_failed(core, sa, Side::kRemote, Reason::kNoProposalChosen,
-                        "the peer refused to rekey the IKE SA: " + wire::describe(type));
+                        "the peer refused to rekey the IKE SA: " + wire::describe(type), false);
   }
   const auto choice = check_ike(*chosen, sa.connection->proposals);
   const auto spi = choice ? wire::spi64_of(choice->spi) : std::nullopt;
@@ -239,7 +242,7 @@ void on_rekey_ike_sa_response(Core& core, IkeSa& sa, const std::vector<wire::Pay
       choice->suite.dh != own.ike.group || ke->group != static_cast<std::uint16_t>(own.ike.group)) {
     return rekey_failed(
         core, sa, Side::kLocal, Reason::kNoProposalChosen,
-        "the peer's answer to the rekey of the IKE SA does not fit what was offered");
+        "the peer's answer to the rekey of the IKE SA does not fit what was offered", true);
   }
   own.ike.spi_r = *spi;
   own.ike.nr = nonce->data;
@@ -261,9 +264,12 @@ void on_rekey_ike_sa_request(Core& core, IkeSa& sa, std::uint32_t message_id,
                           notify(wire::NotifyType::kTemporaryFailure));
   }
   const auto* ke = wire::find<wire::Ke>(request);
-  const auto choice = ke != nullptr ? choose_ike(*wire::find<wire::Sa>(request),
-                                                 sa.connection->proposals, ke->group)
-                                    : std::nullopt;
+  if (ke == nullptr) {
+    return refuse_malformed(core, sa, kExchange, message_id,
+                            "the peer asked to rekey the IKE SA without KE");
+  }
+  const auto choice =
+      choose_ike(*wire::find<wire::Sa>(request), sa.connection->proposals, ke->group);
   const auto spi = choice ? wire::spi64_of(choice->spi) : std::nullopt;
   if (!choice || !spi || *spi == 0) {
     core.report_failure(sa, std::nullopt, Side::kLocal, Reason::kNoProposalChosen,
@@ -298,10 +304,15 @@ void on_peer_rekey_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome) {
   auto successor = made != nullptr
                        ? make_successor(core, sa, peer->ike, made->shared.view(), false)
                        : Result<IkeSa*>(fail(Code::kCrypto, "KE", "key exchange failed"));
+  const auto* error = std::get_if<Error>(&outcome);
+  if (error != nullptr && error->code == Code::kInvalid) {  // no public value of the group
+    return refuse_malformed(core, sa, kExchange, peer->message_id, error->to_string());
+  }
   if (!successor) {
     core.report_failure(sa, std::nullopt, Side::kLocal, Reason::kCryptoFailed,
                         successor.error().to_string());
-    respond_notify(core, sa, kExchange, peer->message_id, notify(wire::NotifyType::kInvalidSyntax));
+    respond_notify(core, sa, kExchange, peer->message_id,
+                   notify(wire::NotifyType::kTemporaryFailure));
     resume_own_rekey(core, sa);
     return run_tasks(core, sa);
   }

@@ -51,6 +51,13 @@ void on_informational_request(Core& core, IkeSa& sa, std::uint32_t message_id,
                               const std::vector<wire::Payload>& request);
 void on_informational_response(Core& core, IkeSa& sa, const std::vector<wire::Payload>& response);
 
+// Errors after authentication (RFC 7296 section 2.21.3): a request that breaks the format is
+// answered INVALID_SYNTAX, which ends the IKE SA at both ends without a Delete.
+void refuse_malformed(Core& core, IkeSa& sa, wire::ExchangeType exchange, std::uint32_t message_id,
+                      std::string text);
+// A response that breaks the format, or does what we did not ask for: the IKE SA is deleted.
+void refuse_response(Core& core, IkeSa& sa, std::string text);
+
 // The IKE SA is over: Childs go (or have moved), reports, drops.
 void end_ike_sa(Core& core, IkeSa& sa, Reason reason);
 

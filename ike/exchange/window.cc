@@ -13,6 +13,16 @@ void send_datagrams(Core& core, const IkeSa& sa, const std::vector<Bytes>& datag
   }
 }
 
+void send_last_response(Core& core, const IkeSa& sa) {
+  if (!sa.reply_path) return send_datagrams(core, sa, sa.last_response);
+  for (const Bytes& data : sa.last_response) {
+    ++core.counters.datagrams_out;
+    Send send = *sa.reply_path;
+    send.data = data;
+    core.outputs.emplace_back(std::move(send));
+  }
+}
+
 void send_ready_request(Core& core, IkeSa& sa, wire::ExchangeType exchange,
                         std::vector<Bytes> datagrams) {
   auto request = std::make_unique<Outstanding>();
@@ -38,7 +48,7 @@ void send_ready_response(Core& core, IkeSa& sa, std::uint32_t message_id,
                          std::vector<Bytes> datagrams) {
   sa.last_response = std::move(datagrams);
   sa.peer_request_id = message_id + 1;
-  send_datagrams(core, sa, sa.last_response);
+  send_last_response(core, sa);
 }
 
 Status send_response(Core& core, IkeSa& sa, wire::ExchangeType exchange, std::uint32_t message_id,

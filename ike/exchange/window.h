@@ -31,6 +31,8 @@ void respond_notify(Core& core, IkeSa& sa, wire::ExchangeType exchange, std::uin
 // Sends the outstanding request again when it is due. False when the peer is to be given up.
 [[nodiscard]] bool resend_due(Core& core, IkeSa& sa);
 
+// The last response, to where its request came from.
+void send_last_response(Core& core, const IkeSa& sa);
 void send_datagrams(Core& core, const IkeSa& sa, const std::vector<Bytes>& datagrams);
 
 // A hash that recognises a retransmitted request before anything is decrypted. Not cryptographic: a

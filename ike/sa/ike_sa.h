@@ -92,6 +92,7 @@ struct Task {
   Kind kind = Kind::kProbe;
   std::size_t child_index = 0;
   ChildSaId child = 0;
+  std::uint32_t spi = 0;  // kDeleteChild: of one that stands at the peer alone
   std::optional<wire::TrafficSelector> packet_local, packet_remote;
   Reason reason = Reason::kNone;
   TimePoint not_before{};
@@ -179,6 +180,9 @@ struct IkeSa {
   std::unique_ptr<Outstanding> outstanding;
   std::uint64_t last_request_hash = 0, pending_request_hash = 0;
   std::vector<Bytes> last_response;
+  // Where the last request came from, if not from `remote`: its response goes there
+  // (section 2.11). Without data.
+  std::unique_ptr<Datagram> reply_path;
   std::unique_ptr<wire::Reassembly> reassembly_request, reassembly_response;
 
   std::unique_ptr<Handshake> handshake;

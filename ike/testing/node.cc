@@ -175,8 +175,14 @@ Bytes Node::forge_fragment(wire::ExchangeType exchange, bool response, std::uint
                            std::uint16_t number, std::uint16_t total, wire::PayloadType first,
                            ByteView plaintext) {
   const Bytes padded = wire::pad_plaintext(plaintext, 1);
-  Bytes whole = *wire::encode_skf_prefix(forged_header(exchange, response, message_id), first,
-                                         number, total, padded.size() + ToyProvider::kOverhead);
+  Bytes whole = *wire::encode_skf_prefix(forged_header(exchange, response, message_id), first, 1, 1,
+                                         padded.size() + ToyProvider::kOverhead);
+  // Numbers that no encoder would write.
+  const std::size_t at = whole.size() - 4;
+  whole[at] = static_cast<std::uint8_t>(number >> 8U);
+  whole[at + 1] = static_cast<std::uint8_t>(number);
+  whole[at + 2] = static_cast<std::uint8_t>(total >> 8U);
+  whole[at + 3] = static_cast<std::uint8_t>(total);
   append(whole, provider_.forge(whole, padded));
   return whole;
 }
