@@ -1,4 +1,4 @@
-# Sourced by the tests' own libraries, inside a machine (/run is its own): how a test says what it found.
+# Sourced by the tests' own libraries, inside a machine or on the host: how a test says what it found.
 #
 #   check TEXT COMMAND…       the command must succeed
 #   refuse TEXT COMMAND…      the command must fail
@@ -16,6 +16,7 @@ _checks=0 _failed=0
 
 _end() {
   local status=$?
+  rm -f "$_said" "$_said.before"
   [ "$status" -eq 77 ] && exit 77
   if [ "$status" -ne 0 ]; then
     echo "NOT OK the test itself ended with status $status${_at_line:+ at line $_at_line}"
@@ -29,7 +30,7 @@ trap _end EXIT
 
 note() { echo "     $*"; }
 
-_said=/run/.said
+_said=$(mktemp)
 _result() {
   _checks=$((_checks + 1))
   if [ "$1" = ok ]; then

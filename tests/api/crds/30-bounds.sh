@@ -3,4 +3,4 @@
 source "$ESPALIER_ROOT/tests/api/lib.sh"
 apply_crds
 check "every bound is told" python3 "$ESPALIER_ROOT/tests/api/crds/bounds.py"
-cat /run/.said
+cat "$_said"
