@@ -19,6 +19,28 @@ for example in "$crds"/testdata/examples/*.yaml; do
   check "  and again, by a plain apply" kubectl apply --validate=strict -f "$example"
 done
 
+refuse "a misspelt field is refused by a plain apply" kubectl apply -f - <<'Y'
+apiVersion: espalier.io/v1alpha1
+kind: IPsecPolicy
+metadata: {name: misspelt}
+spec: {enforcement: Required, traffic: [NodeToNode], exemption: []}
+Y
+said "  and named" 'unknown field "spec.exemption"'
+
+# Two people's server-side applies of one policy: lists merge by their keys.
+mine() {
+  kubectl apply --server-side --field-manager "$1" -f - <<Y
+apiVersion: espalier.io/v1alpha1
+kind: IPsecPolicy
+metadata: {name: shared}
+spec: {enforcement: Required, traffic: [NodeToNode], exemptions: [{name: $1, cidr: 10.0.0.53/32, ports: [{protocol: UDP, port: 53}]}]}
+Y
+}
+check "one applies an exemption" mine ann
+check "another adds one" mine ben
+equal "  and both stand" "ann ben" "$(kubectl get ipsecpolicy shared -o jsonpath='{.spec.exemptions[*].name}')"
+kubectl delete ipsecpolicy shared >/dev/null
+
 # What the operator writes.
 kubectl apply --server-side --validate=strict -f - <<'Y' >/dev/null
 apiVersion: espalier.io/v1alpha1
