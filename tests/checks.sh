@@ -4,6 +4,7 @@
 #   refuse TEXT COMMAND…      the command must fail
 #   said TEXT PATTERN         the command of the last check or refuse printed that
 #   equal TEXT WANTED GOT
+#   … | has PATTERN           reads to the end, unlike grep -q, which may end the program before it by SIGPIPE
 #   note TEXT                 said in the log only
 #   need TEXT COMMAND…        else the whole test is skipped (status 77): this machine cannot show it
 #
@@ -55,6 +56,8 @@ said() {
   check "$1" grep -e "$2" "$_said.before"
   cp "$_said.before" "$_said"
 }
+
+has() { grep -E -e "$1" >/dev/null; }
 
 equal() {
   echo "wanted '$2', got '$3'" >"$_said"

@@ -23,5 +23,5 @@ check "no clear text" capture_assert_no_text /tmp/wire.pcap 'espalier clear text
 for n in 1 2 3; do
   equal "node$n: each pair has its SAs, no more" 12 "$(ip -n "node$n" xfrm state list nokeys | grep -c '^src')"
 done
-check "metrics hold the xfrm_stat rows" eval 'at node1 curl -sf http://127.0.0.1:9464/metrics | grep -q XfrmInNoStates'
+check "metrics hold the xfrm_stat rows" eval 'at node1 curl -sf http://127.0.0.1:9464/metrics | has XfrmInNoStates'
 check "ready" at node1 curl -sf http://127.0.0.1:9464/readyz

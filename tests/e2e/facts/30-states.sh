@@ -14,7 +14,7 @@ reserve() {
   ip -n node1 xfrm state allocspi src "$b" dst "$a" proto esp reqid 1 mode transport min 0x1000 max 0x1fff >/tmp/reserved
   SPI=$(sed -n 's/.*proto esp spi \(0x[0-9a-f]*\).*/\1/p' /tmp/reserved)
 }
-reserved() { ip -n node1 xfrm state | grep -q "spi $SPI"; }
+reserved() { ip -n node1 xfrm state | has "spi $SPI"; }
 not() { ! "$@"; }
 reserve
 check "ALLOCSPI gives an SPI of the range asked for" [ $((SPI)) -ge $((0x1000)) -a $((SPI)) -le $((0x1fff)) ]

@@ -21,7 +21,7 @@ capture_start /tmp/wire.pcap
 check "strongSwan brings it up" peer_up node2 lab
 settle "IPv4 in the tunnel" pod1-1 pod2-1 "$(pod_ip 2 1)"
 settle "IPv6 in the tunnel" pod1-1 pod2-1 "$(pod_ip 2 1 6)"
-check "strongSwan says that a PPK was used" eval 'peer node2 swanctl --list-sas | grep -q PPK'
+check "strongSwan says that a PPK was used" eval 'peer node2 swanctl --list-sas | has PPK'
 stream_check "the peer's rekey of the Child" pod1-1 pod2-1 "$(pod_ip 2 1)" peer node2 swanctl --rekey --child lab
 stream_check "the peer's rekey of the IKE SA" pod2-1 pod1-1 "$(pod_ip 1 1)" peer node2 swanctl --rekey --ike lab
 settle "after rekeys" pod1-1 pod2-1 "$(pod_ip 2 1)"

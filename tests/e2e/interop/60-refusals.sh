@@ -33,7 +33,7 @@ espalier_start 1
 # failure FIELD NAME: of the last failure that node1 knows of.
 failure() { ectl 1 -o json status "Tunnel/edge/$2" | sed -n '/"lastFailure"/,/}/s/.*"'"$1"'": "\(.*\)",\?$/\1/p'; }
 knows() { [ "$(failure side "$1") $(failure reason "$1")" = "Local $2" ]; }
-no_policy() { ! ip -n node1 xfrm policy | grep -q 'tmpl src'; }
+no_policy() { ! ip -n node1 xfrm policy | has 'tmpl src'; }
 
 # What the defect means for each end's options, in `ours` (node1's) and `theirs`.
 defect() {
@@ -122,7 +122,7 @@ CASES
 if [ $# -eq 0 ]; then
   our_tunnel --to 4 --name own
   our_tunnel --at 4 --to 1 --name own --cert node4-expired
-  check "ours, expired: the agent that holds it knows" wait_for 40 eval "ectl 4 -o json status Tunnel/edge/own | grep -q '\"reason\": \"CredentialsUnusable\"'"
+  check "ours, expired: the agent that holds it knows" wait_for 40 eval "ectl 4 -o json status Tunnel/edge/own | has '\"reason\": \"CredentialsUnusable\"'"
   note "$(ectl 4 status Tunnel/edge/own | grep -A 1 'why')"
   refuse "  no packet crosses" at node1 ping -c 2 -i 0.2 -W 1 -q "$(node_ip 4)"
   check "  no SA at either end" gone node1 node4

@@ -27,8 +27,8 @@ carried() {
 }
 
 ppk_used() {
-  ectl 1 -o json status "$1" | grep -q '"ppkId": "lab"' || return 1
-  [ "$peer" != strongswan ] || peer node2 swanctl --list-sas | grep -q PPK
+  ectl 1 -o json status "$1" | has '"ppkId": "lab"' || return 1
+  [ "$peer" != strongswan ] || peer node2 swanctl --list-sas | has PPK
 }
 
 their_end() {
@@ -45,7 +45,7 @@ they_delete() {
   esac
 }
 
-nothing_stands() { gone node1 node2 && ! ip -n node1 xfrm policy | grep -q 'tmpl src'; }
+nothing_stands() { gone node1 node2 && ! ip -n node1 xfrm policy | has 'tmpl src'; }
 
 one_case() {
   local name=$1 role=$2 mode=$3 family=$4 key=$5 ppk=$6 options inner=4 f
