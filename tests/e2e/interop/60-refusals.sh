@@ -85,7 +85,7 @@ refusal() {
   check "  and what to do" test -n "$(failure whatToDo "$name")"
   refuse "  no packet crosses" at "$([ "$what" != selectors ] && echo node1 || echo pod1-1)" ping -c 2 -i 0.2 -W 1 -q "$address"
   [ "$who" != ours ] || drop_tunnel 4 "$name"
-  check "  no SA at either end" wait_for 40 gone node1 "node$n"
+  check "  no SA at either end" wait_for 40 no_sa node1 "node$n"
   drop_tunnel 1 "$name"
   wait_for 40 no_policy
 }
@@ -125,7 +125,7 @@ if [ $# -eq 0 ]; then
   check "ours, expired: the agent that holds it knows" wait_for 40 eval "ectl 4 -o json status Tunnel/edge/own | has '\"reason\": \"CredentialsUnusable\"'"
   note "$(ectl 4 status Tunnel/edge/own | grep -A 1 'why')"
   refuse "  no packet crosses" at node1 ping -c 2 -i 0.2 -W 1 -q "$(node_ip 4)"
-  check "  no SA at either end" gone node1 node4
+  check "  no SA at either end" no_sa node1 node4
 fi
 capture_stop /tmp/wire.pcap
 equal "not one packet of ESP was on the wire" 0 "$(capture_count /tmp/wire.pcap "$_esp and not (udp port 4500 and udp[8:4] == 0)")"

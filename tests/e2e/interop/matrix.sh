@@ -14,7 +14,7 @@ kernel_has() {
   local states here there
   here=$(node_ip 1 "$3") there=$(node_ip 2 "$3")
   states=$(ip -n "$1" xfrm state list nokeys)
-  [ "$(xfrm_spis "$1" in | wc -l) $(xfrm_spis "$1" out | wc -l)" = "1 1" ] &&
+  [ "$(xfrm_list "$1" | cut -d ' ' -f 1 | sort | xargs)" = "in out" ] &&
     [ "$(grep -cE "^src ($here dst $there|$there dst $here)" <<<"$states")" = 2 ] && [ "$(grep -c "mode $2" <<<"$states")" = 2 ]
 }
 
@@ -45,7 +45,7 @@ they_delete() {
   esac
 }
 
-nothing_stands() { gone node1 node2 && ! ip -n node1 xfrm policy | has 'tmpl src'; }
+nothing_stands() { no_sa node1 node2 && ! ip -n node1 xfrm policy | has 'tmpl src'; }
 
 one_case() {
   local name=$1 role=$2 mode=$3 family=$4 key=$5 ppk=$6 options inner=4 f
@@ -77,7 +77,7 @@ one_case() {
   else
     they_delete "$name" || return 1
   fi
-  holds "nothing is left at either end" wait_for 60 gone node1 node2 || return 1
+  holds "nothing is left at either end" wait_for 60 no_sa node1 node2 || return 1
   drop_tunnel 1 "$name"
   [ "$peer" != ours ] || drop_tunnel 2 "$name"
   holds "nor a policy of ours" wait_for 60 nothing_stands

@@ -21,7 +21,6 @@
 #     --key ec|rsa                what libreswan shall prove itself by
 #   settle NAME [FROM TO ADDRESS]        the SA pair stands; ping crosses
 #   stream_check NAME FROM TO ADDRESS COMMAND…   nothing of a numbered stream is lost while the command runs
-#   gone A B                    no SA at either node
 # shellcheck shell=bash
 
 LAB_PPK=0x0102030405060708090a0b0c0d0e0f100102030405060708090a0b0c0d0e0f10
@@ -234,5 +233,3 @@ stream_check() {
   note "$name: sent $STREAM_SENT, lost $STREAM_LOST"
   equal "$name: nothing is lost" 0 "$STREAM_LOST"
 }
-
-gone() { [ -z "$(xfrm_spis "$1" in; xfrm_spis "$1" out; xfrm_spis "$2" in; xfrm_spis "$2" out)" ]; }
