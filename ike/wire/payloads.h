@@ -4,6 +4,7 @@
 // the RFC calls RESERVED are dropped, except in IDi and IDr, whose octets are signed.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -69,8 +70,10 @@ struct IdPayload {
   std::array<std::uint8_t, 3> reserved{};
   // RFC 7296 section 2.15, RestOfInitIDPayload and RestOfRespIDPayload: what MACedIDForI covers.
   [[nodiscard]] Bytes body() const {
-    Bytes octets{static_cast<std::uint8_t>(id.type), reserved[0], reserved[1], reserved[2]};
-    append(octets, id.data);
+    Bytes octets(4 + id.data.size());
+    octets[0] = static_cast<std::uint8_t>(id.type);
+    std::copy(reserved.begin(), reserved.end(), octets.begin() + 1);
+    std::copy(id.data.begin(), id.data.end(), octets.begin() + 4);
     return octets;
   }
   friend bool operator==(const IdPayload&, const IdPayload&) = default;
