@@ -63,6 +63,11 @@ void Node::command(Command wanted) {
   pump();
 }
 
+void Node::kernel_event(KernelEvent event) {
+  engine_->on_kernel(simulation_.now(), std::move(event));
+  pump();
+}
+
 std::vector<IkeSaView> Node::ike_sas() const {
   std::vector<IkeSaView> views;
   engine_->each_ike_sa([&](const IkeSaView& view) { views.push_back(view); });

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "ike/testing/expectations.h"
+#include "ike/testing/script.h"
 
 namespace espalier::ike::testing {
 namespace {
@@ -155,6 +156,21 @@ TEST(RandomSearch, RekeysOfAnyOrderLoseNoPacket) {
     expect_a_good_end(pair);
     expect_nothing_lost(pair);
   });
+}
+
+// Octets at random, read as deeds.
+TEST(RandomSearch, WhateverIsSentEndsWell) {
+  const std::uint64_t seeds = number_from("ESPALIER_SEEDS", 300);
+  const std::uint64_t first = number_from("ESPALIER_FIRST_SEED", 1);
+  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+    std::mt19937_64 random(seed);
+    Bytes script(100 + random() % 900);
+    for (auto& octet : script) {
+      // Small numbers say more than large ones: deeds, payload types, lengths.
+      octet = static_cast<std::uint8_t>(random() % 2 == 0 ? random() % 48 : random());
+    }
+    ASSERT_EQ(play(script), "") << "seed " << seed;
+  }
 }
 
 }  // namespace

@@ -55,6 +55,7 @@ class Node {
   void set(ConnectionId id, Connection connection);
   void initiate(ConnectionId id, std::size_t child = 0);
   void command(Command command);
+  void kernel_event(KernelEvent event);
   // The process dies: its engine is gone, the kernel's SAs stay. A new engine with nothing in it
   // takes its place.
   void crash();
