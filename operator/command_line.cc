@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "operator/commands.h"
+#include "operator/run/operator_run.h"
 
 namespace espalier::operator_cli {
 
@@ -16,6 +17,16 @@ constexpr const char* kFooter =
     "  1  the manifests are wrong, or do not hold what was asked for; each problem is told on a\n"
     "     line of its own with file, line, column, object and field\n"
     "  2  the command line is wrong, or names a command that this release does not have\n";
+
+constexpr const char* kRunFooter =
+    "Signals:\n"
+    "  SIGTERM, SIGINT  end, and hand the lease over\n"
+    "Exit status:\n"
+    "  0  ended by a signal\n"
+    "  1  could not start; the log, on standard error, says why\n"
+    "Example:\n"
+    "  espalier-operator run --kubeconfig ~/.kube/config --namespace espalier-system \\\n"
+    "                        --metrics 127.0.0.1:9465 --leader-elect\n";
 
 void add_folder(CLI::App& command, std::string& manifests, bool& keep_going) {
   command.add_option("--manifests", manifests, "Folder with *.yaml, *.yml and *.json manifests")
@@ -58,8 +69,41 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
         ->required();
     explain_command->add_option("B", explain_options.b, "The other end")->required();
 
-    CLI::App* run_command = app.add_subcommand("run", "Run in a cluster (not in this release)");
-    run_command->allow_extras();
+    operator_run::RunOptions run_options;
+    std::string log_format = "json";
+    std::string pod_network = "Routed";
+    CLI::App* run_command = app.add_subcommand(
+        "run", "Follow an API server, plan, and write NodeEndpoints and NodePolicies");
+    run_command->footer(kRunFooter);
+    run_command
+        ->add_option("--kubeconfig", run_options.kubeconfig,
+                     "Its current context (default: the pod's own ServiceAccount)")
+        ->type_name("FILE");
+    run_command->add_option("--namespace", run_options.ns, "Namespace of the lease and the CA")
+        ->capture_default_str()
+        ->type_name("NS");
+    run_command
+        ->add_option("--metrics", run_options.metrics,
+                     "Where /metrics, /healthz and /readyz are; :PORT is every address")
+        ->capture_default_str()
+        ->type_name("ADDR:PORT");
+    run_command->add_flag("--leader-elect", run_options.leader_elect,
+                          "Stand for election by a Lease, so that several replicas can run");
+    run_command
+        ->add_option("--identity", run_options.identity,
+                     "Name in the Lease (default: the host's name and a random part)")
+        ->type_name("NAME");
+    run_command
+        ->add_option("--pod-network", pod_network,
+                     "Routed, or Overlay where pod packets travel inside node packets")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"Routed", "Overlay"}));
+    run_command->add_option("--workers", run_options.workers, "Writes at a time")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 32));
+    run_command->add_option("--log-format", log_format, "json or text")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"json", "text"}));
 
     try {
       app.parse(argc, argv);
@@ -68,10 +112,9 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
     }
     if (render_command->parsed()) return render(render_options, out, err);
     if (explain_command->parsed()) return explain(explain_options, out, err);
-    err << "espalier-operator run: not yet: this release plans from a folder of manifests (render, "
-           "explain); it does "
-           "not speak to an API server\n";
-    return kBadUsage;
+    if (pod_network == "Overlay") run_options.pod_network = crds::PodNetwork::kOverlay;
+    if (log_format == "text") run_options.log_format = operator_run::LogFormat::kText;
+    return operator_run::run(run_options);
   } catch (const std::exception& error) {
     err << "espalier-operator: " << error.what() << "\n";
     return kBadUsage;

@@ -8,6 +8,7 @@
 
 #include "base/ip.h"
 #include "nodeagent/telemetry/health.h"
+#include "nodeagent/telemetry/http/listen_address.h"
 #include "nodeagent/telemetry/http/responder.h"
 
 namespace espalier::telemetry {
@@ -19,25 +20,6 @@ constexpr const char* kExpositionType = "text/plain; version=0.0.4; charset=utf-
 
 Reply unavailable(std::string why) {
   return {503, {}, std::move(why) + "\n"};
-}
-
-// "192.0.2.1:9464", "[2001:db8::1]:9464"; ":9464" is every address of both families.
-std::optional<Endpoint> parse_address(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos) return std::nullopt;
-  const std::string port = text.substr(colon + 1);
-  if (port.empty() || port.size() > 5 ||
-      port.find_first_not_of("0123456789") != std::string::npos || std::stoul(port) > 65535) {
-    return std::nullopt;
-  }
-  const auto number = static_cast<std::uint16_t>(std::stoul(port));
-  std::string host = text.substr(0, colon);
-  if (host.empty()) return Endpoint{IpAddress::any(IpFamily::kV6), number};
-  const bool bracketed = host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  const auto address = IpAddress::parse(host);
-  if (!address || address->is_v4() == bracketed) return std::nullopt;
-  return Endpoint{*address, number};
 }
 
 }  // namespace
@@ -87,7 +69,7 @@ struct MetricsServer::Parts {
 
 Result<std::unique_ptr<MetricsServer>> MetricsServer::start(SnapshotCell& cell,
                                                             const Options& options) {
-  auto at = parse_address(options.address);
+  auto at = http::parse_listen_address(options.address);
   if (!at) {
     return fail(Code::kInvalid, "metrics address",
                 "'" + options.address + "' is not ADDRESS:PORT (an IPv6 address in brackets)");

@@ -1,0 +1,47 @@
+// OperatorMetrics: what a running operator shows to Prometheus.
+//
+// Guarantees: thread-safe; names and units as Prometheus and client-go have them
+// (workqueue_*, leader_election_master_status). Exceptions of prometheus-cpp end here.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "kube/informer.h"
+#include "kube/run/paced_transport.h"
+#include "kube/work_queue.h"
+#include "operator/reconcile/plan_reconciler.h"
+
+namespace espalier::operator_run {
+
+class OperatorMetrics {
+ public:
+  // Read at each scrape, from the scraping thread.
+  struct Sources {
+    std::function<bool()> leads;
+    std::function<kube::QueueCounts()> queue;
+    std::function<reconcile::PlanReconciler::Counts()> plan;
+    std::function<kube::PacedTransport::Counts()> transport;
+    std::vector<const kube::Informer*> informers;
+  };
+
+  explicit OperatorMetrics(Sources sources);
+  ~OperatorMetrics();
+  OperatorMetrics(const OperatorMetrics&) = delete;
+  OperatorMetrics& operator=(const OperatorMetrics&) = delete;
+
+  // One key was worked on.
+  void worked(Duration took, const kube::Reconciled& result);
+
+  // The exposition text, version 0.0.4.
+  [[nodiscard]] std::string text();
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace espalier::operator_run

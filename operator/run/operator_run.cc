@@ -1,0 +1,302 @@
+#include "operator/run/operator_run.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "kube/cpprest/cpprest_transport.h"
+#include "kube/elector.h"
+#include "kube/informer.h"
+#include "kube/kubeconfig/kubeconfig.h"
+#include "kube/run/clock.h"
+#include "kube/run/controller.h"
+#include "kube/run/paced_transport.h"
+#include "kube/run/thread_executor.h"
+#include "nodeagent/telemetry/http/listen_address.h"
+#include "nodeagent/telemetry/http/responder.h"
+#include "operator/reconcile/plan_reconciler.h"
+#include "operator/reconcile/resources.h"
+#include "operator/run/operator_metrics.h"
+
+namespace espalier::operator_run {
+namespace {
+
+using namespace std::chrono_literals;
+namespace http = telemetry::http;
+using reconcile::PlanReconciler;
+using reconcile::WriteKey;
+
+constexpr Duration kHeartbeat = 2s;
+constexpr Duration kStuck = 30s;  // without a heartbeat
+constexpr Duration kGoodbye = 5s;
+
+std::string identity_of(const RunOptions& options) {
+  if (!options.identity.empty()) return options.identity;
+  char host[256] = {};
+  if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  return fmt::format("{}_{:016x}", host, kube::random_seed());
+}
+
+// Of a Node only what node_facts.h reads.
+void trim_node(kube::Json& json) {
+  const auto status = json.find("status");
+  if (status == json.end() || !status->is_object()) return;
+  kube::Json kept = kube::Json::object();
+  if (const auto at = status->find("addresses"); at != status->end()) kept["addresses"] = *at;
+  *status = std::move(kept);
+}
+
+class Operator {
+ public:
+  Operator(const RunOptions& options, OperatorLog& log)
+      : options_(options), log_(log), executor_("operator") {}
+  ~Operator() { stop(); }
+  Operator(const Operator&) = delete;
+  Operator& operator=(const Operator&) = delete;
+
+  [[nodiscard]] Status start();
+  void stop();
+
+ private:
+  kube::Informer* follow(kube::Transport& transport, const kube::Resource& resource,
+                         kube::Selection selection = {}, kube::Trim trim = {});
+  void make_reconciler();
+  void make_elector();
+  [[nodiscard]] bool leads() const {
+    return !options_.leader_elect || (elector_ && elector_->leads());
+  }
+  void beat();
+  [[nodiscard]] http::Reply document(std::string_view path);
+  [[nodiscard]] Status serve();
+
+  const RunOptions& options_;
+  OperatorLog& log_;
+  kube::ThreadExecutor executor_;
+  std::unique_ptr<kube::Transport> transport_;
+  std::unique_ptr<kube::PacedTransport> paced_;
+  std::unique_ptr<kube::LeaderOnly> leader_only_;
+  std::unique_ptr<kube::Client> client_;
+  std::vector<std::unique_ptr<kube::Informer>> informers_;
+  std::unique_ptr<kube::Elector> elector_;
+  std::unique_ptr<PlanReconciler> reconciler_;
+  std::unique_ptr<kube::Controller<WriteKey>> writers_;
+  std::unique_ptr<OperatorMetrics> metrics_;
+  std::unique_ptr<http::Responder> responder_;
+  std::atomic<TimePoint::rep> beat_{0};
+  std::atomic<bool> stopped_{false};
+};
+
+kube::Informer* Operator::follow(kube::Transport& transport, const kube::Resource& resource,
+                                 kube::Selection selection, kube::Trim trim) {
+  informers_.push_back(std::make_unique<kube::Informer>(
+      transport, executor_, kube::WatchSpec{resource, std::move(selection), std::move(trim)},
+      kube::random_seed()));
+  informers_.back()->on_problem([this, kind = resource.kind](const kube::ApiError& error) {
+    if (stopped_) return;  // its end, not a problem
+    log_.warn("following failed; it is tried again",
+              {{"kind", kind}, {"error", error.to_string()}});
+  });
+  informers_.back()->on_synced([this, kind = resource.kind] {
+    log_.info("known", {{"kind", kind}});
+  });
+  return informers_.back().get();
+}
+
+void Operator::make_reconciler() {
+  PlanReconciler::Sources sources;
+  sources.nodes = follow(*paced_, kube::nodes(), {}, trim_node);
+  sources.policies = follow(*paced_, reconcile::ipsec_policies());
+  sources.tunnels = follow(*paced_, reconcile::tunnels());
+  sources.api_servers =
+      follow(*paced_, reconcile::endpoint_slices(), {"default", {}, "metadata.name=kubernetes"});
+  sources.node_endpoints = follow(*paced_, reconcile::node_endpoints());
+  sources.node_policies = follow(*paced_, reconcile::node_policies());
+  PlanReconciler::Options how;
+  how.pod_network = options_.pod_network;
+  reconciler_ = std::make_unique<PlanReconciler>(
+      executor_, sources, how, [this](const WriteKey& key, kube::Priority priority) {
+        if (leads()) writers_->add(key, priority);
+      });
+  reconciler_->on_refusal([this](const std::string& subject, const std::string& why) {
+    if (why.empty()) {
+      log_.info("taken again", {{"object", subject}});
+    } else {
+      log_.warn("left out", {{"object", subject}, {"why", why}});
+    }
+  });
+}
+
+void Operator::make_elector() {
+  kube::ElectionConfig config;
+  config.lease = {options_.ns, "espalier-operator"};
+  config.identity = identity_of(options_);
+  kube::Elector::Handlers handlers;
+  handlers.on_started = [this, identity = config.identity] {
+    log_.info("leads", {{"lease", options_.ns + "/espalier-operator"}, {"identity", identity}});
+    reconciler_->enqueue_all();
+  };
+  handlers.on_stopped = [this](const std::string& why) {
+    log_.warn("leads no more; it stands again", {{"why", why}});
+  };
+  handlers.on_problem = [this](const kube::ApiError& error) {
+    log_.warn("the lease could not be read or written", {{"error", error.to_string()}});
+  };
+  elector_ = std::make_unique<kube::Elector>(*paced_, executor_, config, kube::random_seed(),
+                                             kube::wall_time_text, std::move(handlers));
+}
+
+void Operator::beat() {
+  const TimePoint now = executor_.now();
+  beat_ = now.time_since_epoch().count();
+  executor_.at(now + kHeartbeat, [this] { beat(); });
+}
+
+http::Reply Operator::document(std::string_view path) {
+  if (path == "/metrics")
+    return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_->text()};
+  if (path == "/healthz") {
+    const TimePoint last{Duration(beat_.load())};
+    if (kube::boot_time() - last > kStuck) return {503, {}, "the main thread does not answer\n"};
+    return {200, {}, "ok\n"};
+  }
+  if (path == "/readyz") {
+    std::string missing;
+    for (const auto& informer : informers_) {
+      if (!informer->synced()) missing += informer->resource().kind + " is not known yet\n";
+    }
+    if (missing.empty() && !reconciler_->ready()) missing = "the first plan is not made yet\n";
+    if (!missing.empty()) return {503, {}, missing};
+    return {200, {}, "ok\n"};
+  }
+  return {404, {}, "here are /metrics, /healthz and /readyz\n"};
+}
+
+Status Operator::serve() {
+  OperatorMetrics::Sources sources;
+  sources.leads = [this] { return leads(); };
+  sources.queue = [this] { return writers_->counts(); };
+  sources.plan = [this] { return reconciler_->counts(); };
+  sources.transport = [this] { return paced_->counts(); };
+  for (const auto& informer : informers_) sources.informers.push_back(informer.get());
+  metrics_ = std::make_unique<OperatorMetrics>(std::move(sources));
+  if (options_.metrics.empty()) return {};
+  auto at = http::parse_listen_address(options_.metrics);
+  if (!at) return within("--metrics", at);
+  auto responder =
+      http::Responder::start(*at, [this](std::string_view path) { return document(path); });
+  if (!responder) return within("--metrics", responder);
+  responder_ = std::move(*responder);
+  log_.info("listens", {{"at", responder_->bound().to_string()}});
+  return {};
+}
+
+Status Operator::start() {
+  auto access =
+      options_.kubeconfig.empty() ? kube::in_cluster() : kube::read_kubeconfig(options_.kubeconfig);
+  if (!access) return forward(access);
+  log_.info("starts", {{"version", ESPALIER_VERSION}, {"server", access->server}});
+  kube::CpprestOptions how;
+  how.user_agent = std::string("espalier-operator/") + ESPALIER_VERSION;
+  how.on_problem = [this](std::string_view text) { log_.warn(text); };
+  auto transport = kube::make_cpprest_transport(std::move(*access), std::move(how));
+  if (!transport) return forward(transport);
+  transport_ = std::move(*transport);
+  paced_ = std::make_unique<kube::PacedTransport>(*transport_, kube::PacedTransport::Rate{},
+                                                  kube::random_seed());
+  leader_only_ = std::make_unique<kube::LeaderOnly>(*paced_, [this] { return leads(); });
+  kube::Client::Options client;
+  client.field_manager = "espalier-operator";
+  client.on_warning = [this](std::string_view text) {
+    log_.warn("the API server warns", {{"text", std::string(text)}});
+  };
+  client_ = std::make_unique<kube::Client>(*leader_only_, std::move(client));
+  writers_ =
+      std::make_unique<kube::Controller<WriteKey>>([this](const WriteKey& key) -> kube::Reconciled {
+        if (!leads()) return kube::reconciled();  // whoever leads does it
+        return reconciler_->write(*client_, key);
+      });
+  writers_->observe([this](const WriteKey& key, Duration took, const kube::Reconciled& result) {
+    metrics_->worked(took, result);
+    if (result) return;
+    log_.warn("writing failed", {{"object", std::string(name_of(key.kind)) + " " + key.name},
+                                 {"error", result.error().to_string()}});
+  });
+  make_reconciler();
+  if (options_.leader_elect) make_elector();
+  executor_.run([this] { beat(); });
+  if (auto served = serve(); !served) return served;
+  writers_->start(options_.workers);
+  executor_.run([this] {
+    for (const auto& informer : informers_) informer->start();
+    if (elector_) elector_->start();
+  });
+  return {};
+}
+
+void Operator::stop() {
+  if (stopped_.exchange(true)) return;
+  responder_.reset();
+  if (elector_) {
+    // Shared with a callback that may come after the wait.
+    struct Released {
+      std::mutex mutex;
+      std::condition_variable changed;
+      bool done = false;
+    };
+    const auto released = std::make_shared<Released>();
+    executor_.post([this, released] {
+      elector_->release([released] {
+        const std::lock_guard lock(released->mutex);
+        released->done = true;
+        released->changed.notify_all();
+      });
+    });
+    std::unique_lock lock(released->mutex);
+    released->changed.wait_for(lock, kGoodbye, [&] { return released->done; });
+  }
+  if (paced_) paced_->stop();
+  if (writers_) writers_->stop();
+  executor_.run([this] {
+    for (const auto& informer : informers_) informer->stop();
+    reconciler_.reset();
+    elector_.reset();
+    informers_.clear();
+  });
+  executor_.stop();
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+  OperatorLog log(options.log_format, kube::wall_time_text, [](const std::string& line) {
+    (void)std::fwrite(line.data(), 1, line.size(), stderr);
+  });
+  // Before any thread starts, so that all of them leave these to sigwait().
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  Operator running(options, log);
+  if (auto started = running.start(); !started) {
+    log.error("cannot start", {{"error", started.error().to_string()}});
+    return 1;
+  }
+  int signal = 0;
+  sigwait(&ends, &signal);
+  log.info("ends", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  running.stop();
+  return 0;
+}
+
+}  // namespace espalier::operator_run

@@ -1,0 +1,44 @@
+# Sourced by the tests beside it: deploy/ applied, Nodes, and operators with exactly its rights.
+#
+#   linux_node N [JSON]     node N of the cluster: 10.0.0.N, fd00::N, pod CIDR 10.244.N.0/24; JSON is merged into it
+#   operator_start NAME PORT [OPTION…]    an operator with metrics on 127.0.0.1:PORT; OPERATOR_NAME is its pid
+#   ready PORT | leads PORT | metric PORT NAME
+#   versions KIND           the resourceVersions of all objects of a kind: equal means that nothing was written
+# shellcheck shell=bash
+# shellcheck source=../lib.sh
+source "$ESPALIER_ROOT/tests/api/lib.sh"
+
+apply_crds
+kubectl apply --server-side -f "$ESPALIER_ROOT/deploy" >/dev/null
+
+linux_node() {
+  local more=${2:-}
+  [ -n "$more" ] || more='{}'
+  node "node$1" "$(python3 - "$1" "$more" <<'P'
+import json, sys
+def merge(a, b):
+    for k, v in b.items():
+        a[k] = merge(a.get(k, {}), v) if isinstance(v, dict) else v
+    return a
+n = sys.argv[1]
+print(json.dumps(merge({"spec": {"podCIDR": f"10.244.{n}.0/24", "podCIDRs": [f"10.244.{n}.0/24"]}, "status": {"addresses": [
+    {"type": "InternalIP", "address": f"10.0.0.{n}"}, {"type": "InternalIP", "address": f"fd00::{n}"}]}}, json.loads(sys.argv[2]))))
+P
+)"
+}
+
+token espalier-system espalier-operator >/run/operator.token
+operator_config=$(kubeconfig_for operator --token-file /run/operator.token)
+
+operator_start() {
+  espalier-operator run --kubeconfig "$operator_config" --namespace espalier-system --metrics "127.0.0.1:$2" --log-format text \
+    "${@:3}" >"$API_LOGS/operator-$1.log" 2>&1 &
+  printf -v "OPERATOR_$1" %s $!
+}
+ready() { curl -sf "http://127.0.0.1:$1/readyz" >/dev/null; }
+metric() { curl -sf "http://127.0.0.1:$1/metrics" | awk -v n="$2" '$1 == n || index($1, n "{") == 1 {print $2; exit}'; }
+leads() { [ "$(metric "$1" leader_election_master_status)" = 1 ]; }
+versions() { kubectl get "$1" -o jsonpath='{range .items[*]}{.metadata.name}={.metadata.resourceVersion} {end}'; }
+names() { kubectl get "$1" -o jsonpath='{.items[*].metadata.name}'; }
+is() { [ "$(eval "$1")" = "$2" ]; } # is COMMAND TEXT, for wait_until
+policies_of() { kubectl get nodepolicy "$1" -o jsonpath='{.spec.policies[*].name}'; }
