@@ -77,7 +77,7 @@ Value<NodePolicySpec> node_policy_spec() {
   shape.optional("requiredFeatures", &Spec::required_features,
                  set(text(63, is_camel_case, "a feature's name in CamelCase"), 0, 64));
   shape.optional("policies", &Spec::policies,
-                 keyed_list(policy_reference(), 0, 256, {"name"},
+                 keyed_list(policy_reference(), 0, 1024, {"name"},
                             [](const PolicyReference& ref) { return ref.name; }));
   shape.optional(
       "tunnels", &Spec::tunnels,

@@ -37,7 +37,7 @@ struct NodePolicySpec {
   std::string hash;  // 32 hexadecimal digits
   // What the agent must be able to do, else it keeps its last plan.
   std::vector<std::string> required_features;  // up to 64, CamelCase
-  std::vector<PolicyReference> policies;       // up to 256, none twice
+  std::vector<PolicyReference> policies;       // up to 1024, none twice
   std::vector<TunnelReference> tunnels;        // up to 1024, none twice
   // Where the API server really listens; stays reachable in clear.
   std::vector<Endpoint> api_servers;  // up to 32

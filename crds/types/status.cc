@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxConditions = 16;
 constexpr std::size_t kMaxNotes = 16;
-constexpr std::size_t kMaxPolicies = 256;
+constexpr std::size_t kMaxPolicies = 1024;
 constexpr std::size_t kMaxTunnels = 1024;
 constexpr std::size_t kMaxFeatures = 128;
 constexpr std::int64_t kMaxNodes = 1'000'000;
