@@ -37,6 +37,32 @@ TEST(FakeApiServer, GenerationCountsSpecsOnly) {
   EXPECT_EQ(put({{"spec", {{"x", 2}}}, {"status", {{"y", 1}}}}), 2);
 }
 
+TEST(FakeApiServer, ASubresourceTakesItsOwnPart) {
+  FakeApiServer server;
+  const Resource requests = certificate_signing_requests();
+  Json object = server.put(requests, {{"metadata", {{"name", "a"}}}, {"spec", {{"x", 1}}}})->json;
+  const auto put = [&](const char* subresource) {
+    Request request;
+    request.method = Method::kPut;
+    request.path = requests.object_path({"", "a"}, subresource);
+    object["metadata"].erase("resourceVersion");
+    request.body = object.dump();
+    EXPECT_EQ(server.call(request)->status, 200) << subresource;
+    Json stored = server.find(requests, "a")->json;
+    for (const char* field : {"apiVersion", "kind", "metadata"}) stored.erase(field);
+    return stored;
+  };
+  object["spec"]["x"] = 2;
+  object["status"] = {{"conditions", {1}}, {"certificate", "c"}};
+  EXPECT_EQ(put("approval"), Json::parse(R"({"spec":{"x":1},"status":{"conditions":[1]}})"));
+  object["status"] = {{"conditions", {1}}, {"certificate", "d"}};
+  EXPECT_EQ(put("status"),
+            Json::parse(R"({"spec":{"x":1},"status":{"conditions":[1],"certificate":"d"}})"));
+  object["status"] = {{"conditions", {2}}};
+  EXPECT_EQ(put(""),
+            Json::parse(R"({"spec":{"x":2},"status":{"conditions":[1],"certificate":"d"}})"));
+}
+
 TEST(FakeApiServer, TheSameAgainIsNoNewVersion) {
   FakeApiServer server;
   const auto first = server.put(nodes(), {{"metadata", {{"name", "a"}}}});

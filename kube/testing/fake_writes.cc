@@ -123,10 +123,15 @@ Response FakeApiServer::update(Kind& kind, const Target& target, Json object,
                     "and try again");
   }
   if (kind.serving.status_subresource) {
-    Json merged = target.subresource == "status" ? before : object;
+    // A subresource takes its own part and nothing else; /approval is a request's conditions.
+    Json merged = target.subresource.empty() ? object : before;
     const Json& status_from = target.subresource == "status" ? object : before;
     merged.erase("status");
     if (status_from.contains("status")) merged["status"] = status_from["status"];
+    if (const Json* conditions = find_field(object, "status.conditions");
+        conditions != nullptr && target.subresource == "approval") {
+      merged["status"]["conditions"] = *conditions;
+    }
     object = std::move(merged);
   }
   if (const Json* deleted = find_field(before, "metadata.deletionTimestamp")) {
