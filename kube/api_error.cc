@@ -14,7 +14,14 @@ constexpr std::size_t kMaxMessage = 4096;  // of what is not a Status: a proxy's
 constexpr std::int64_t kMaxRetryAfter = 3600;
 constexpr std::size_t kMaxCauses = 20;
 
-ErrorKind kind_of(int status, std::string_view reason) {
+// The API server says 500 to an apply whose fields its schema does not have, though the fault is
+// ours.
+constexpr std::string_view kUnknownToSchema = "failed to create typed patch object";
+
+ErrorKind kind_of(int status, std::string_view reason, std::string_view message) {
+  if (status == 500 && message.substr(0, kUnknownToSchema.size()) == kUnknownToSchema) {
+    return ErrorKind::kInvalid;
+  }
   switch (status) {
     case 401:
       return ErrorKind::kUnauthorized;
@@ -118,7 +125,7 @@ ApiError error_of_status(const nlohmann::json& status) {
     }
   }
   if (error.status == 0 && error.reason == "Expired") error.status = 410;
-  error.kind = kind_of(error.status, error.reason);
+  error.kind = kind_of(error.status, error.reason, error.message);
   return error;
 }
 
@@ -132,7 +139,7 @@ ApiError error_of(int status, const Headers& headers, std::string_view body) {
     while (!error.message.empty() && error.message.back() == '\n') error.message.pop_back();
   }
   error.status = status;
-  error.kind = kind_of(status, error.reason);
+  error.kind = kind_of(status, error.reason, error.message);
   if (error.message.empty()) error.message = "HTTP status " + std::to_string(status);
   if (const auto wait = retry_after(headers)) error.retry_after = wait;
   return error;

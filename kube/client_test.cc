@@ -230,6 +230,17 @@ TEST_F(ClientTest, OtherErrorsHaveTheirKinds) {
   EXPECT_EQ(kind_for(503, "ServiceUnavailable"), ErrorKind::kTransient);
 }
 
+// As kube-apiserver 1.36 answers.
+TEST_F(ClientTest, AFieldThatTheSchemaDoesNotHaveIsInvalidThoughTheServerSays500) {
+  server_.inject({.response = testing::status_answer(
+                      500, "",
+                      "failed to create typed patch object (/a; espalier.io/v1alpha1, "
+                      "Kind=NodePolicy): .spec.colour: field not declared in schema")});
+  const auto refused = client_.apply(kPolicies, policy("a", {{"colour", "red"}}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kInvalid);
+}
+
 TEST_F(ClientTest, WarningsAreHandedOn) {
   std::vector<std::string> warnings;
   const Client client(server_, {.field_manager = "x", .on_warning = [&](std::string_view text) {

@@ -3,8 +3,8 @@
 //
 // Guarantees: all callers share one token bucket and one Retry-After. A call that the server did
 // not take (429) is tried again whatever it is; a GET also after a broken connection, 500, 502, 503
-// and 504; at most 4 times, with jitter, all within request.timeout plus what the server asked to
-// wait, at most a minute. A write whose fate is not known is handed back: its caller reads again.
+// and 504; four times in all, with jitter, and not when the server asks for more than a minute. A
+// write whose fate is not known is handed back: its caller reads again.
 // Streams pass: their watchers wait by themselves, and tell the others through the gate.
 #pragma once
 
