@@ -15,8 +15,6 @@
 namespace espalier::operator_run {
 namespace {
 
-constexpr const char* kQueue = "writes";
-
 double seconds(Duration time) {
   return std::chrono::duration<double>(time).count();
 }
@@ -77,8 +75,6 @@ struct OperatorMetrics::Parts {
                       .Name("workqueue_work_duration_seconds")
                       .Help("How long working on one key took.")
                       .Register(registry)),
-        duration(durations.Add({{"name", kQueue}},
-                               prometheus::Histogram::BucketBoundaries{0.001, 0.01, 0.1, 1, 10})),
         results(prometheus::BuildCounter()
                     .Name("espalier_operator_writes_total")
                     .Help("Keys worked on, by how it ended: ok, or the kind of the error.")
@@ -87,7 +83,6 @@ struct OperatorMetrics::Parts {
   Sources sources;
   prometheus::Registry registry;
   prometheus::Family<prometheus::Histogram>& durations;
-  prometheus::Histogram& duration;
   prometheus::Family<prometheus::Counter>& results;
 };
 
@@ -95,12 +90,15 @@ OperatorMetrics::OperatorMetrics(Sources sources)
     : parts_(std::make_unique<Parts>(std::move(sources))) {}
 OperatorMetrics::~OperatorMetrics() = default;
 
-void OperatorMetrics::worked(Duration took, const kube::Reconciled& result) {
+void OperatorMetrics::worked(const std::string& queue, Duration took,
+                             const kube::Reconciled& result) {
   try {
-    parts_->duration.Observe(seconds(took));
+    parts_->durations
+        .Add({{"name", queue}}, prometheus::Histogram::BucketBoundaries{0.001, 0.01, 0.1, 1, 10})
+        .Observe(seconds(took));
     const std::string how =
         result ? std::string("ok") : std::string(kube::name_of(result.error().kind));
-    parts_->results.Add({{"result", how}}).Increment();
+    parts_->results.Add({{"name", queue}, {"result", how}}).Increment();
   } catch (const std::exception&) {
     // A figure less; nothing depends on it.
   }
@@ -115,12 +113,19 @@ std::string OperatorMetrics::text() {
   text.gauge("leader_election_master_status", "1 in the replica that writes.",
              sources.leads() ? 1 : 0, {{"name", "espalier-operator"}});
 
-  const kube::QueueCounts queue = sources.queue();
-  const Text::Labels name = {{"name", kQueue}};
-  text.gauge("workqueue_depth", "Keys that wait.", static_cast<double>(queue.depth), name);
-  text.counter("workqueue_adds_total", "Keys added.", static_cast<double>(queue.adds), name);
-  text.counter("workqueue_retries_total", "Keys tried again.", static_cast<double>(queue.retries),
-               name);
+  const auto queues = [&](const char* metric, const char* help, bool counter, auto member) {
+    for (const auto& [name, counts] : sources.queues) {
+      const auto value = static_cast<double>(counts().*member);
+      if (counter) {
+        text.counter(metric, help, value, {{"name", name}});
+      } else {
+        text.gauge(metric, help, value, {{"name", name}});
+      }
+    }
+  };
+  queues("workqueue_depth", "Keys that wait.", false, &kube::QueueCounts::depth);
+  queues("workqueue_adds_total", "Keys added.", true, &kube::QueueCounts::adds);
+  queues("workqueue_retries_total", "Keys tried again.", true, &kube::QueueCounts::retries);
 
   const auto plan = sources.plan();
   text.gauge("espalier_operator_nodes", "Nodes that take part.", static_cast<double>(plan.nodes));

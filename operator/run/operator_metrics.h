@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -22,7 +23,7 @@ class OperatorMetrics {
   // Read at each scrape, from the scraping thread.
   struct Sources {
     std::function<bool()> leads;
-    std::function<kube::QueueCounts()> queue;
+    std::vector<std::pair<std::string, std::function<kube::QueueCounts()>>> queues;  // by name
     std::function<reconcile::PlanReconciler::Counts()> plan;
     std::function<kube::PacedTransport::Counts()> transport;
     std::vector<const kube::Informer*> informers;
@@ -33,8 +34,8 @@ class OperatorMetrics {
   OperatorMetrics(const OperatorMetrics&) = delete;
   OperatorMetrics& operator=(const OperatorMetrics&) = delete;
 
-  // One key was worked on.
-  void worked(Duration took, const kube::Reconciled& result);
+  // One key of a queue was worked on.
+  void worked(const std::string& queue, Duration took, const kube::Reconciled& result);
 
   // The exposition text, version 0.0.4.
   [[nodiscard]] std::string text();

@@ -24,6 +24,7 @@
 #include "nodeagent/telemetry/http/responder.h"
 #include "operator/reconcile/plan_reconciler.h"
 #include "operator/reconcile/resources.h"
+#include "operator/reconcile/status_reconciler.h"
 #include "operator/run/operator_metrics.h"
 
 namespace espalier::operator_run {
@@ -32,6 +33,8 @@ namespace {
 using namespace std::chrono_literals;
 namespace http = telemetry::http;
 using reconcile::PlanReconciler;
+using reconcile::StatusKey;
+using reconcile::StatusReconciler;
 using reconcile::WriteKey;
 
 constexpr Duration kHeartbeat = 2s;
@@ -68,6 +71,7 @@ class Operator {
  private:
   kube::Informer* follow(kube::Transport& transport, const kube::Resource& resource,
                          kube::Selection selection = {}, kube::Trim trim = {});
+  void make_writers();
   void make_reconciler();
   void make_elector();
   [[nodiscard]] bool leads() const {
@@ -87,7 +91,9 @@ class Operator {
   std::vector<std::unique_ptr<kube::Informer>> informers_;
   std::unique_ptr<kube::Elector> elector_;
   std::unique_ptr<PlanReconciler> reconciler_;
+  std::unique_ptr<StatusReconciler> statuses_;
   std::unique_ptr<kube::Controller<WriteKey>> writers_;
+  std::unique_ptr<kube::Controller<StatusKey>> status_writers_;
   std::unique_ptr<OperatorMetrics> metrics_;
   std::unique_ptr<http::Responder> responder_;
   std::atomic<TimePoint::rep> beat_{0};
@@ -108,6 +114,30 @@ kube::Informer* Operator::follow(kube::Transport& transport, const kube::Resourc
     log_.info("known", {{"kind", kind}});
   });
   return informers_.back().get();
+}
+
+void Operator::make_writers() {
+  const auto observe = [this](auto& controller, const char* queue, auto describe) {
+    controller.observe(
+        [this, queue, describe](const auto& key, Duration took, const kube::Reconciled& result) {
+          metrics_->worked(queue, took, result);
+          if (result || stopped_) return;
+          log_.warn("writing failed",
+                    {{"object", describe(key)}, {"error", result.error().to_string()}});
+        });
+  };
+  // Whoever leads does it; the guard of leader_only_ would refuse it anyway.
+  writers_ = std::make_unique<kube::Controller<WriteKey>>([this](const WriteKey& key) {
+    return leads() ? reconciler_->write(*client_, key) : kube::reconciled();
+  });
+  observe(*writers_, "plans",
+          [](const WriteKey& key) { return std::string(name_of(key.kind)) + " " + key.name; });
+  status_writers_ = std::make_unique<kube::Controller<StatusKey>>([this](const StatusKey& key) {
+    return leads() ? statuses_->write(*client_, key) : kube::reconciled();
+  });
+  observe(*status_writers_, "statuses", [](const StatusKey& key) {
+    return std::string(key.tunnel ? "Tunnel " : "IPsecPolicy ") + key.object.to_string();
+  });
 }
 
 void Operator::make_reconciler() {
@@ -132,6 +162,13 @@ void Operator::make_reconciler() {
       log_.warn("left out", {{"object", subject}, {"why", why}});
     }
   });
+  statuses_ = std::make_unique<StatusReconciler>(
+      StatusReconciler::Sources{sources.policies, sources.tunnels, sources.node_policies},
+      StatusReconciler::Options{},
+      [this](const StatusKey& key, Duration after) {
+        if (leads()) status_writers_->add(key, kube::Priority::kNormal, after);
+      },
+      kube::wall_time_text);
 }
 
 void Operator::make_elector() {
@@ -142,6 +179,7 @@ void Operator::make_elector() {
   handlers.on_started = [this, identity = config.identity] {
     log_.info("leads", {{"lease", options_.ns + "/espalier-operator"}, {"identity", identity}});
     reconciler_->enqueue_all();
+    statuses_->enqueue_all();
   };
   handlers.on_stopped = [this](const std::string& why) {
     log_.warn("leads no more; it stands again", {{"why", why}});
@@ -182,7 +220,8 @@ http::Reply Operator::document(std::string_view path) {
 Status Operator::serve() {
   OperatorMetrics::Sources sources;
   sources.leads = [this] { return leads(); };
-  sources.queue = [this] { return writers_->counts(); };
+  sources.queues = {{"plans", [this] { return writers_->counts(); }},
+                    {"statuses", [this] { return status_writers_->counts(); }}};
   sources.plan = [this] { return reconciler_->counts(); };
   sources.transport = [this] { return paced_->counts(); };
   for (const auto& informer : informers_) sources.informers.push_back(informer.get());
@@ -218,22 +257,13 @@ Status Operator::start() {
     log_.warn("the API server warns", {{"text", std::string(text)}});
   };
   client_ = std::make_unique<kube::Client>(*leader_only_, std::move(client));
-  writers_ =
-      std::make_unique<kube::Controller<WriteKey>>([this](const WriteKey& key) -> kube::Reconciled {
-        if (!leads()) return kube::reconciled();  // whoever leads does it
-        return reconciler_->write(*client_, key);
-      });
-  writers_->observe([this](const WriteKey& key, Duration took, const kube::Reconciled& result) {
-    metrics_->worked(took, result);
-    if (result) return;
-    log_.warn("writing failed", {{"object", std::string(name_of(key.kind)) + " " + key.name},
-                                 {"error", result.error().to_string()}});
-  });
+  make_writers();
   make_reconciler();
   if (options_.leader_elect) make_elector();
   executor_.run([this] { beat(); });
   if (auto served = serve(); !served) return served;
   writers_->start(options_.workers);
+  status_writers_->start(1);
   executor_.run([this] {
     for (const auto& informer : informers_) informer->start();
     if (elector_) elector_->start();
@@ -264,9 +294,11 @@ void Operator::stop() {
   }
   if (paced_) paced_->stop();
   if (writers_) writers_->stop();
+  if (status_writers_) status_writers_->stop();
   executor_.run([this] {
     for (const auto& informer : informers_) informer->stop();
     reconciler_.reset();
+    statuses_.reset();
     elector_.reset();
     informers_.clear();
   });

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# A policy's status follows what the nodes' agents say (played here, with their own rights): Programmed and Ready when all have
+# followed, in one table that can be read; an object that no longer validates; few writes.
+source "$ESPALIER_ROOT/tests/api/operator/operators.sh"
+
+condition() { kubectl get ipsecpolicy "$1" -o jsonpath="{.status.conditions[?(@.type=='$2')].status}"; }
+for i in 1 2; do
+  linux_node "$i"
+  pod espalier-system "agent-$i" "node$i" espalier-agent
+  pod_token espalier-system "agent-$i" >"/run/agent$i.token"
+  kubeconfig_for "agent$i" --token-file "/run/agent$i.token" >/dev/null
+done
+# What an agent does: it takes its NodePolicy and says that all of it holds.
+agent_follows() {
+  kubectl --kubeconfig "$API/agent$1.kubeconfig" get nodepolicy "node$1" -o json | python3 -c '
+import json, sys
+p = json.load(sys.stdin)
+print(json.dumps({"apiVersion": p["apiVersion"], "kind": "NodePolicy", "metadata": {"name": p["metadata"]["name"]},
+  "status": {"appliedHash": p["spec"]["hash"], "policies": [{"name": x["name"], "generation": x["generation"], "peers": 1, "ready": 1}
+  for x in p["spec"].get("policies", [])]}}))' |
+    kubectl --kubeconfig "$API/agent$1.kubeconfig" apply --server-side --subresource status --field-manager espalier-agent -f -
+}
+
+operator_start one 9465
+check "it is ready" wait_until 30 ready 9465
+kubectl apply --server-side -f "$crds/testdata/examples/mesh.yaml" >/dev/null
+check "the policy is accepted" wait_until 20 is 'condition cluster Accepted' True
+check "each node is told" wait_until 20 is 'policies_of node1; policies_of node2' clustercluster
+equal "and not programmed before an agent says so" False "$(condition cluster Programmed)"
+check "an agent follows" agent_follows 1
+equal "one of two is not all" False "$(condition cluster Programmed)"
+check "the other one, too" agent_follows 2
+check "the policy is programmed" wait_until 20 is 'condition cluster Programmed' True
+check "and ready" wait_until 20 is 'condition cluster Ready' True
+equal "of two nodes two" '2 2' "$(kubectl get ipsecpolicy cluster -o jsonpath='{.status.nodes.wanted} {.status.nodes.ready}')"
+check "a person can read it" kubectl get ipsecpolicies
+said "  the policy" cluster
+said "  ready" True
+kubectl get ipsecpolicies | sed 's/^/     /'
+check "its lines fit 120 columns" bash -c '[ "$(kubectl get ipsecpolicies | wc -L)" -le 120 ]'
+
+note "few writes"
+before=$(versions ipsecpolicies)
+kubectl annotate node node1 some=thing >/dev/null
+agent_follows 1 >/dev/null
+linux_node 1
+sleep 4
+equal "what changes nothing writes nothing" "$before" "$(versions ipsecpolicies)"
+
+note "a change"
+kubectl patch ipsecpolicy cluster --type merge -p '{"spec": {"priority": 150}}' >/dev/null
+check "a policy that changed is not programmed" wait_until 20 is 'condition cluster Programmed' False
+check "its nodes are told" wait_until 20 is "kubectl get nodepolicy node1 -o jsonpath='{.spec.policies[0].generation}'" 2
+agent_follows 1 >/dev/null
+agent_follows 2 >/dev/null
+check "until they follow" wait_until 20 is 'condition cluster Programmed' True
+equal "it says of which generation it speaks" 2 \
+  "$(kubectl get ipsecpolicy cluster -o jsonpath="{.status.conditions[?(@.type=='Programmed')].observedGeneration}")"
+refuse "an agent does not speak for another node" kubectl --kubeconfig "$API/agent1.kubeconfig" patch nodepolicy node2 --subresource status \
+  --type merge -p '{"status": {"appliedHash": "0123456789abcdef0123456789abcdef"}}'
+linux_node 3
+check "a node that joins counts" wait_until 20 is 'condition cluster Programmed' False
+kubectl delete node node3 >/dev/null
+check "and one that goes does not" wait_until 20 is 'condition cluster Programmed' True
