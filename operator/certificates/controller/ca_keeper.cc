@@ -124,8 +124,8 @@ kube::Reconciled CaKeeper::attempt(WallTime now) {
       return keys_failed(done.error());
     }
   }
-  const bool followed = set.next && config_.everyone_follows &&
-                        config_.everyone_follows(set.next->authority.certificate());
+  const bool followed = set.next && (!config_.everyone_follows ||
+                                     config_.everyone_follows(set.next->authority.certificate()));
   auto advanced = advance(set, config_.times, now, followed, keys_);
   if (!advanced) return keys_failed(advanced.error());
   rotation.steps.insert(rotation.steps.end(), advanced->steps.begin(), advanced->steps.end());

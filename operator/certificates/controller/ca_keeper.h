@@ -39,8 +39,8 @@ class CaKeeper {
   struct Config {
     std::string ns;  // the operator's own
     CaTimes times = {};
-    // Every live node trusts `next`. Empty: nobody knows, so the next CA signs at the last moment
-    // at which the old one can sign for a whole node_lifetime.
+    // Every live node trusts `next`. While one does not, the switch is put off (ca_rotation.h).
+    // Empty: nobody asks; the next CA signs when its trust_lead is over.
     std::function<bool(const Certificate& next)> everyone_follows = {};
     std::function<void(kube::Happening)> tell = {};  // Events, on the Secret; may be empty
   };

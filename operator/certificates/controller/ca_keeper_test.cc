@@ -272,6 +272,18 @@ TEST_F(CaKeeperTest, AnAnnotationRotatesNow) {
   expect_done(keeper_.reconcile(kNow + kDay));
   EXPECT_THAT(server_.take_writes(), IsEmpty());
   EXPECT_THAT(events_, ElementsAre("CaCreated", "CaStaged"));
+
+  // Put off while a node does not follow; due at once when nobody asks.
+  const std::string old = keeper_.current(kNow + kDay)->signing->certificate_pem();
+  const WallTime later = kNow + 3 * kDay;
+  expect_done(keeper_.reconcile(later));
+  EXPECT_EQ(keeper_.current(later)->signing->certificate_pem(), old);
+  CaKeeper::Config nobody = config();
+  nobody.everyone_follows = nullptr;
+  CaKeeper second(client_, shared_keys(), nobody);
+  expect_done(second.reconcile(later));
+  EXPECT_NE(second.current(later)->signing->certificate_pem(), old);
+  EXPECT_THAT(bundle(), HasSubstr(old));
 }
 
 TEST_F(CaKeeperTest, WithTheSecretAloneDeletedTheOldCaStaysTrusted) {

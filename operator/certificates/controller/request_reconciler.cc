@@ -11,9 +11,15 @@ namespace {
 
 constexpr Duration kNodeRetry = std::chrono::seconds(10);
 constexpr Duration kCaRetry = std::chrono::seconds(5);
+constexpr Duration kWatchLag = std::chrono::seconds(1);
 
-// A request that is gone needs nothing; whatever else failed comes again as its kind calls for.
+// A request that is gone needs nothing. One that was judged by an older state, as when the watch
+// has not brought our own write yet, is looked at again. What else failed comes again as its kind
+// calls for.
 kube::Reconciled outcome(kube::ApiResult<ObjectPtr> written) {
+  if (!written && written.error().kind == ErrorKind::kConflict) {
+    return kube::reconcile_again(kWatchLag);
+  }
   if (written || written.error().kind == ErrorKind::kNotFound) return kube::reconciled();
   return tl::unexpected(std::move(written.error()));
 }
