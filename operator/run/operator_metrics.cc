@@ -137,6 +137,12 @@ std::string OperatorMetrics::text() {
              static_cast<double>(plan.refused));
   text.counter("espalier_operator_plans_total", "Plans made.", static_cast<double>(plan.plans));
 
+  for (const certificates::Expiry& each : sources.expiries()) {
+    text.gauge("espalier_ca_not_after_timestamp_seconds", "When a CA's certificate ends.",
+               static_cast<double>(each.not_after.time_since_epoch().count()),
+               {{"role", each.role}, {"subject", each.subject}});
+  }
+
   const auto transport = sources.transport();
   text.counter("rest_client_requests_total", "Requests but watches.",
                static_cast<double>(transport.calls));

@@ -14,6 +14,7 @@
 #include "kube/informer.h"
 #include "kube/run/paced_transport.h"
 #include "kube/work_queue.h"
+#include "operator/certificates/ca_rotation.h"
 #include "operator/reconcile/plan_reconciler.h"
 
 namespace espalier::operator_run {
@@ -25,6 +26,7 @@ class OperatorMetrics {
     std::function<bool()> leads;
     std::vector<std::pair<std::string, std::function<kube::QueueCounts()>>> queues;  // by name
     std::function<reconcile::PlanReconciler::Counts()> plan;
+    std::function<std::vector<certificates::Expiry>()> expiries;
     std::function<kube::PacedTransport::Counts()> transport;
     std::vector<const kube::Informer*> informers;
   };

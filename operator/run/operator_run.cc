@@ -12,8 +12,10 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "ike/crypto/nss/nss_provider.h"
 #include "kube/cpprest/cpprest_transport.h"
 #include "kube/elector.h"
+#include "kube/event_sender.h"
 #include "kube/informer.h"
 #include "kube/kubeconfig/kubeconfig.h"
 #include "kube/run/clock.h"
@@ -22,6 +24,8 @@
 #include "kube/run/thread_executor.h"
 #include "nodeagent/telemetry/http/listen_address.h"
 #include "nodeagent/telemetry/http/responder.h"
+#include "operator/certificates/controller/node_certificates.h"
+#include "operator/certificates/nss/nss_signing_keys.h"
 #include "operator/reconcile/plan_reconciler.h"
 #include "operator/reconcile/resources.h"
 #include "operator/reconcile/status_reconciler.h"
@@ -40,6 +44,10 @@ using reconcile::WriteKey;
 constexpr Duration kHeartbeat = 2s;
 constexpr Duration kStuck = 30s;  // without a heartbeat
 constexpr Duration kGoodbye = 5s;
+
+WallTime wall_now() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
 
 std::string identity_of(const RunOptions& options) {
   if (!options.identity.empty()) return options.identity;
@@ -73,6 +81,8 @@ class Operator {
                          kube::Selection selection = {}, kube::Trim trim = {});
   void make_writers();
   void make_reconciler();
+  [[nodiscard]] Status make_certificates();
+  void enqueue_certificates();
   void make_elector();
   [[nodiscard]] bool leads() const {
     return !options_.leader_elect || (elector_ && elector_->leads());
@@ -94,6 +104,14 @@ class Operator {
   std::unique_ptr<StatusReconciler> statuses_;
   std::unique_ptr<kube::Controller<WriteKey>> writers_;
   std::unique_ptr<kube::Controller<StatusKey>> status_writers_;
+  // NSS is open before and closed after all that has keys in it.
+  std::unique_ptr<ike::crypto::Provider> nss_;
+  std::unique_ptr<certificates::SigningKeys> keys_;
+  std::unique_ptr<kube::EventSender> events_;
+  kube::Informer* node_endpoints_ = nullptr;
+  kube::Informer* requests_ = nullptr;
+  std::unique_ptr<certificates::NodeCertificates> certificates_;
+  std::unique_ptr<kube::Controller<kube::ObjectKey>> signers_;
   std::unique_ptr<OperatorMetrics> metrics_;
   std::unique_ptr<http::Responder> responder_;
   std::atomic<TimePoint::rep> beat_{0};
@@ -121,7 +139,7 @@ void Operator::make_writers() {
     controller.observe(
         [this, queue, describe](const auto& key, Duration took, const kube::Reconciled& result) {
           metrics_->worked(queue, took, result);
-          if (result || stopped_) return;
+          if (result || stopped_ || result.error().kind == kube::ErrorKind::kConflict) return;
           log_.warn("writing failed",
                     {{"object", describe(key)}, {"error", result.error().to_string()}});
         });
@@ -147,7 +165,7 @@ void Operator::make_reconciler() {
   sources.tunnels = follow(*paced_, reconcile::tunnels());
   sources.api_servers =
       follow(*paced_, reconcile::endpoint_slices(), {"default", {}, "metadata.name=kubernetes"});
-  sources.node_endpoints = follow(*paced_, reconcile::node_endpoints());
+  sources.node_endpoints = node_endpoints_ = follow(*paced_, reconcile::node_endpoints());
   sources.node_policies = follow(*paced_, reconcile::node_policies());
   PlanReconciler::Options how;
   how.pod_network = options_.pod_network;
@@ -171,6 +189,54 @@ void Operator::make_reconciler() {
       kube::wall_time_text);
 }
 
+// A request's key is its name; the CA's is kCa, which no request can have.
+const kube::ObjectKey kCa{"", "(ca)"};
+
+Status Operator::make_certificates() {
+  auto nss = ike::crypto::nss::NssProvider::open({});
+  if (!nss) return forward(nss);
+  nss_ = std::move(*nss);
+  auto keys = certificates::nss::open_signing_keys();
+  if (!keys) return forward(keys);
+  keys_ = std::move(*keys);
+  kube::EventRecorder::Config reporter;
+  reporter.controller = "espalier.io/operator";
+  reporter.instance = identity_of(options_);
+  events_ = std::make_unique<kube::EventSender>(*leader_only_, executor_, std::move(reporter),
+                                                kube::random_seed(), kube::wall_time_text);
+  requests_ = follow(*paced_, kube::certificate_signing_requests(),
+                     {{}, {}, "spec.signerName=espalier.io/node"});
+  certificates::NodeCertificates::Options how;
+  how.ns = options_.ns;
+  how.tell = [this](kube::Happening happening) { events_->record(std::move(happening)); };
+  certificates_ = std::make_unique<certificates::NodeCertificates>(
+      *client_,
+      certificates::NodeCertificates::Stores{requests_->store(), node_endpoints_->store()}, *keys_,
+      std::move(how));
+  signers_ =
+      std::make_unique<kube::Controller<kube::ObjectKey>>([this](const kube::ObjectKey& key) {
+        if (!leads()) return kube::reconciled();
+        return key == kCa ? certificates_->reconcile_ca(wall_now())
+                          : certificates_->reconcile_request(key, wall_now());
+      });
+  signers_->observe(
+      [this](const kube::ObjectKey& key, Duration took, const kube::Reconciled& result) {
+        metrics_->worked("certificates", took, result);
+        if (result || stopped_ || result.error().kind == kube::ErrorKind::kConflict) return;
+        log_.warn("certificates", {{"object", key == kCa ? "the CA" : key.name},
+                                   {"error", result.error().to_string()}});
+      });
+  requests_->on_change([this](const kube::Change& change) {
+    if (leads() && !change.deleted()) signers_->add(change.key());
+  });
+  return {};
+}
+
+void Operator::enqueue_certificates() {
+  signers_->add(kCa, kube::Priority::kHigh);
+  for (const auto& request : requests_->store()->list()) signers_->add(request->key());
+}
+
 void Operator::make_elector() {
   kube::ElectionConfig config;
   config.lease = {options_.ns, "espalier-operator"};
@@ -180,6 +246,7 @@ void Operator::make_elector() {
     log_.info("leads", {{"lease", options_.ns + "/espalier-operator"}, {"identity", identity}});
     reconciler_->enqueue_all();
     statuses_->enqueue_all();
+    enqueue_certificates();
   };
   handlers.on_stopped = [this](const std::string& why) {
     log_.warn("leads no more; it stands again", {{"why", why}});
@@ -221,7 +288,9 @@ Status Operator::serve() {
   OperatorMetrics::Sources sources;
   sources.leads = [this] { return leads(); };
   sources.queues = {{"plans", [this] { return writers_->counts(); }},
-                    {"statuses", [this] { return status_writers_->counts(); }}};
+                    {"statuses", [this] { return status_writers_->counts(); }},
+                    {"certificates", [this] { return signers_->counts(); }}};
+  sources.expiries = [this] { return certificates_->expiries(); };
   sources.plan = [this] { return reconciler_->counts(); };
   sources.transport = [this] { return paced_->counts(); };
   for (const auto& informer : informers_) sources.informers.push_back(informer.get());
@@ -259,11 +328,14 @@ Status Operator::start() {
   client_ = std::make_unique<kube::Client>(*leader_only_, std::move(client));
   make_writers();
   make_reconciler();
+  if (auto made = make_certificates(); !made) return made;
   if (options_.leader_elect) make_elector();
   executor_.run([this] { beat(); });
   if (auto served = serve(); !served) return served;
   writers_->start(options_.workers);
   status_writers_->start(1);
+  signers_->start(1);
+  if (!options_.leader_elect) signers_->add(kCa, kube::Priority::kHigh);
   executor_.run([this] {
     for (const auto& informer : informers_) informer->start();
     if (elector_) elector_->start();
@@ -295,14 +367,23 @@ void Operator::stop() {
   if (paced_) paced_->stop();
   if (writers_) writers_->stop();
   if (status_writers_) status_writers_->stop();
+  if (signers_) signers_->stop();
   executor_.run([this] {
     for (const auto& informer : informers_) informer->stop();
     reconciler_.reset();
     statuses_.reset();
+    events_.reset();
     elector_.reset();
     informers_.clear();
   });
   executor_.stop();
+  signers_.reset();
+  certificates_.reset();
+  keys_.reset();
+  if (nss_) {
+    if (auto closed = nss_->close(); !closed)
+      log_.warn("NSS", {{"error", closed.error().to_string()}});
+  }
 }
 
 }  // namespace

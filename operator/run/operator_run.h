@@ -1,4 +1,4 @@
-// `espalier-operator run`: follows the API server, plans, writes.
+// `espalier-operator run`: follows the API server, plans, writes, and is the nodes' CA.
 //
 // Guarantees: plans from the first moment, also while another replica leads, so that a change of
 // leader costs no time; writes only while it leads; ends on SIGTERM and SIGINT by handing the
