@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "kube/executor_gate.h"
+
 namespace espalier::kube {
 namespace {
 
@@ -12,7 +14,7 @@ constexpr std::size_t kMaxAnswer = std::size_t{8} << 20U;
 // Collects on the transport's threads, tells on the executor's.
 class AsyncCall::Sink : public StreamSink, public std::enable_shared_from_this<Sink> {
  public:
-  Sink(Executor& executor, Then then) : executor_(executor), then_(std::move(then)) {}
+  Sink(Executor& executor, Then then) : gate_(executor), then_(std::move(then)) {}
 
   void on_head(int status, Headers headers) override {
     response_.status = status;
@@ -31,16 +33,19 @@ class AsyncCall::Sink : public StreamSink, public std::enable_shared_from_this<S
     if (!how) answer = tl::unexpected(how.error());
     if (how && too_long_) answer = fail(Code::kInvalid, "", "an answer of more than 8 MB");
     if (how && answer && answer->status == 0) answer = fail(Code::kUnavailable, "", "no answer");
-    executor_.post([weak = weak_from_this(), answer = std::move(answer)] {
+    gate_.post([weak = weak_from_this(), answer = std::move(answer)] {
       const auto self = weak.lock();
       if (!self) return;
       if (const Then then = std::exchange(self->then_, nullptr)) then(answer);
     });
   }
-  void give_up() { then_ = nullptr; }
+  void give_up() {
+    gate_.shut();
+    then_ = nullptr;
+  }
 
  private:
-  Executor& executor_;
+  ExecutorGate gate_;
   Then then_;  // of the executor's thread
   Response response_;
   bool too_long_ = false;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kube/api_error.h"
+#include "kube/executor_gate.h"
 
 namespace espalier::kube {
 namespace {
@@ -23,16 +24,18 @@ class EventSender::Worker : public std::enable_shared_from_this<Worker> {
          WallClock wall)
       : transport_(transport),
         executor_(executor),
+        gate_(executor),
         wall_(std::move(wall)),
         recorder_(std::move(config), seed) {}
 
   void record_soon(Happening happening) {
-    executor_.post([weak = weak_from_this(), happening = std::move(happening)] {
+    gate_.post([weak = weak_from_this(), happening = std::move(happening)] {
       if (const auto self = weak.lock()) self->record(happening);
     });
   }
 
   void stop() {
+    gate_.shut();
     executor_.cancel(timer_);
     call_.reset();
   }
@@ -106,6 +109,7 @@ class EventSender::Worker : public std::enable_shared_from_this<Worker> {
 
   Transport& transport_;
   Executor& executor_;
+  ExecutorGate gate_;
   WallClock wall_;
   EventRecorder recorder_;
   std::deque<EventRecorder::Post> waiting_;

@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "kube/executor_gate.h"
+
 namespace espalier::kube {
 namespace {
 
@@ -22,6 +24,7 @@ class Informer::Follower : public std::enable_shared_from_this<Follower> {
            Indexes indexes, WatchLimits limits)
       : transport_(transport),
         executor_(executor),
+        gate_(std::make_shared<ExecutorGate>(executor)),
         resource_(spec.resource),
         watcher_(std::move(spec), seed, limits),
         writer_(std::move(indexes)),
@@ -36,6 +39,7 @@ class Informer::Follower : public std::enable_shared_from_this<Follower> {
 
   void stop() {
     running_ = false;
+    gate_->shut();
     stream_.reset();
     if (timer_ != 0) executor_.cancel(timer_);
     timer_ = 0;
@@ -62,8 +66,8 @@ class Informer::Follower : public std::enable_shared_from_this<Follower> {
   // Carries what one stream brings over to the executor's thread.
   class Sink : public StreamSink {
    public:
-    Sink(std::weak_ptr<Follower> follower, Executor& executor, Watcher::StreamId id)
-        : follower_(std::move(follower)), executor_(executor), id_(id) {}
+    Sink(std::weak_ptr<Follower> follower, std::shared_ptr<ExecutorGate> gate, Watcher::StreamId id)
+        : follower_(std::move(follower)), gate_(std::move(gate)), id_(id) {}
 
     void on_head(int status, Headers headers) override {
       hand_over([id = id_, status, headers = std::move(headers)](Follower& follower) {
@@ -85,10 +89,7 @@ class Informer::Follower : public std::enable_shared_from_this<Follower> {
    private:
     template <typename Step>
     void hand_over(Step step) {
-      // The executor is named only while the follower lives: it outlives the informer alone.
-      const auto alive = follower_.lock();
-      if (!alive) return;
-      executor_.post([weak = follower_, step = std::move(step)] {
+      gate_->post([weak = follower_, step = std::move(step)] {
         const auto follower = weak.lock();
         if (!follower || !follower->running_) return;
         step(*follower);
@@ -97,7 +98,7 @@ class Informer::Follower : public std::enable_shared_from_this<Follower> {
     }
 
     std::weak_ptr<Follower> follower_;
-    Executor& executor_;
+    std::shared_ptr<ExecutorGate> gate_;
     Watcher::StreamId id_;
   };
 
@@ -134,7 +135,7 @@ class Informer::Follower : public std::enable_shared_from_this<Follower> {
   void on_output(Watcher::Open& open) {
     stream_.reset();
     stream_ =
-        transport_.open(open.request, std::make_shared<Sink>(weak_from_this(), executor_, open.id));
+        transport_.open(open.request, std::make_shared<Sink>(weak_from_this(), gate_, open.id));
   }
   void on_output(Watcher::Close&) { stream_.reset(); }
   void on_output(Watcher::Replace& replace) {
@@ -160,6 +161,7 @@ class Informer::Follower : public std::enable_shared_from_this<Follower> {
 
   Transport& transport_;
   Executor& executor_;
+  const std::shared_ptr<ExecutorGate> gate_;
   const Resource resource_;
   Watcher watcher_;
   StoreWriter writer_;

@@ -4,7 +4,8 @@
 // the store has changed before a handler hears of it. A handler that joins late is told all that is
 // there. After stop() no handler is called any more; destroying it stops it.
 // Assumptions: all functions but store(), synced() and counts() are called on the executor's thread
-// (or before it runs); transport and executor outlive the informer, but streams may outlive it.
+// (or before or after it runs); transport and executor outlive the informer; what a stream still
+// brings after that is dropped. It is started once.
 // Caveat: on_synced is told once; a later relist shows as changes only.
 #pragma once
 

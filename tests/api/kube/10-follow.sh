@@ -12,6 +12,7 @@ check "it is synced" says ns '^synced'
 check "with what was there" says ns '^\+one '
 equal "by a streamed list, without a LIST" 0 "$(lists)"
 check "which asked for initial events" grep -q 'sendInitialEvents=true' "$API_LOGS/audit.log"
+check "a dead server would show within a minute" grep -q 'timer:(keepalive' <(ss -tnoH state established dst 127.0.0.1:6443)
 kubectl create namespace two >/dev/null
 check "an addition is told" says ns '^\+two '
 kubectl label namespace two x=y >/dev/null
