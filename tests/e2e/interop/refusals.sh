@@ -1,0 +1,119 @@
+# Sourced by the refusals: node1 runs our agent, which must know; node2 strongSwan, node3 libreswan, node4 another agent of ours.
+#
+#   refusals_start
+#   refusals [PART] <CASES   a case: peer|who begins (we, they)|what is wrong|the reason that our agent must give; with PART only those that hold it
+#   refusals_end
+# A case holds when `espalierctl status` of node1 gives that reason, its own side, and what to do; no packet crosses; no SA is at either end.
+# In the end not one packet of ESP or in clear must have been on the wire.
+# shellcheck shell=bash
+
+declare -gA number=([strongSwan]=2 [libreswan]=3 [ours]=4)
+certificates() { for c in '' -rogue -expired -other; do printf -- '--cert node%s%s ' "$1" "$c"; done; }
+
+refusals_start() {
+  lab_nodes 4
+  lab_pods 1
+  lab_routes
+  pki_ca root
+  pki_ca rogue
+  mkdir -p "$(espalier_dir 1)"/{manifests,state} "$(espalier_dir 4)"/{manifests,state}
+  pki_node node1 root
+  for n in 2 3 4; do
+    pki_node "node$n" root
+    pki_node "node$n-rogue" rogue --san "DNS:node$n.lab"
+    pki_node "node$n-expired" root --san "DNS:node$n.lab" --expired
+    pki_node "node$n-other" root --san DNS:other.lab
+  done
+  # shellcheck disable=SC2046
+  {
+    strongswan_node node2 $(certificates 2) --ca root </dev/null
+    libreswan_node node3 $(certificates 3) --ca root --ca rogue --secret "@node1.lab @node3.lab : PPKS \"lab\" $LAB_PPK" </dev/null
+  }
+  espalier_start 4
+  espalier_start 1
+  capture_start /tmp/wire.pcap
+}
+
+# failure FIELD NAME: of the last failure that node1 knows of.
+failure() { ectl 1 -o json status "Tunnel/edge/$2" | sed -n '/"lastFailure"/,/}/s/.*"'"$1"'": "\(.*\)",\?$/\1/p'; }
+knows() { [ "$(failure side "$1") $(failure reason "$1")" = "Local $2" ]; }
+no_policy() { ! ip -n node1 xfrm policy | has 'tmpl src'; }
+
+# What the defect means for each end's options, in `ours` (node1's) and `theirs`.
+defect() {
+  local n=$2 cert=--their-cert ike=--their-ike esp=--their-esp
+  [ "$n" -ne 4 ] || cert=--cert ike=--ike esp=--esp
+  ours=() theirs=("$cert" "node$n")
+  case $1 in
+    "wrong CA") theirs=("$cert" "node$n-rogue") ;;
+    expired) theirs=("$cert" "node$n-expired") ;;
+    "ID not in SAN") theirs=("$cert" "node$n-other") ;;
+    "wrong PPK") ours=(--ppk "${LAB_PPK/0x01/0xff}") theirs+=(--ppk) ;;
+    "no common IKE proposal")
+      ours=(--ike aes256gcm16-prfsha512-ecp384)
+      theirs+=("$ike" "$([ "$n" -eq 3 ] && echo 'aes_gcm256-sha2_384;dh19' || echo aes256gcm16-prfsha384-ecp256)")
+      ;;
+    "no common ESP proposal") theirs+=("$esp" "$([ "$n" -eq 3 ] && echo aes_gcm128 || echo aes128gcm16)") ;;
+    selectors) ours=(--pods --inner 4) theirs+=(--pods --inner 6) ;;
+    mode) ours=(--mode Tunnel) theirs+=(--mode Transport) ;;
+  esac
+}
+
+they_begin() {
+  case $1 in
+    strongSwan) peer node2 timeout 60 swanctl --initiate --child "$2" --timeout 5 || true ;;
+    libreswan) peer node3 timeout 60 ipsec up --asynchronous "$2" || true ;;
+    ours) ;; # Eager
+  esac
+}
+
+# A peer that gave up early on a busy machine begins again.
+comes_to_know() {
+  local try
+  for try in 1 2 3 4; do
+    [ "$2" = we ] || they_begin "$1" "$3"
+    ! wait_for 30 knows "$3" "$4" || return 0
+    echo "after try $try node1 knows: $(failure side "$3") $(failure reason "$3"): $(failure sentence "$3")"
+  done
+  return 1
+}
+
+cases=0
+refusal() {
+  local who=$1 role=$2 what=$3 reason=$4 name n ours theirs address=
+  n=${number[$who]}
+  cases=$((cases + 1))
+  name=case$cases
+  defect "$what" "$n"
+  [ "$what" != selectors ] && address=$(node_ip "$n") || address=$(pod_ip "$n" 1)
+  our_tunnel --to "$n" --name "$name" --establish "$([ "$role" = we ] && echo Eager || echo Passive)" "${ours[@]}"
+  wait_for 30 ectl 1 status "Tunnel/edge/$name"
+  case $who in
+    ours) our_tunnel --at 4 --to 1 --name "$name" --establish "$([ "$role" = we ] && echo Passive || echo Eager)" "${theirs[@]}" ;;
+    *) _right_ca='O=Lab, CN=root' their_change --to "$n" --name "$name" "${theirs[@]}" --key ec ;;
+  esac
+  if check "$who, $role begin: $what: we know that it is $reason" comes_to_know "$who" "$role" "$name" "$reason"; then
+    note "$(failure sentence "$name")"
+    note "$(failure whatToDo "$name")"
+  fi
+  check "  and what to do" test -n "$(failure whatToDo "$name")"
+  refuse "  no packet crosses" at "$([ "$what" != selectors ] && echo node1 || echo pod1-1)" ping -c 2 -i 0.2 -W 1 -q "$address"
+  check "  no SA at either end" wait_for 40 no_sa node1 "node$n"
+  [ "$who" != ours ] || drop_tunnel 4 "$name"
+  drop_tunnel 1 "$name"
+  wait_for 40 no_policy
+}
+
+refusals() {
+  local who role what reason
+  while IFS='|' read -r who role what reason; do
+    [ -z "${1:-}" ] || [[ "$who $role $what" == *$1* ]] || continue
+    refusal "$who" "$role" "$what" "$reason"
+  done
+}
+
+refusals_end() {
+  capture_stop /tmp/wire.pcap
+  equal "not one packet of ESP was on the wire" 0 "$(capture_count /tmp/wire.pcap "$_esp and not (udp port 4500 and udp[8:4] == 0)")"
+  equal "nor anything in clear" 0 "$(capture_count /tmp/wire.pcap "not ($_esp or $_exempt)")"
+}
