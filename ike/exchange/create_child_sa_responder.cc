@@ -11,6 +11,12 @@ namespace {
 
 constexpr std::size_t kNonceSize = 32;
 
+// Childs of one IKE SA: room for each configured one to be rekeyed, by both ends at once, while
+// earlier ones drain; what a peer asks for beyond that would only fill the kernel.
+std::size_t most_children(const IkeSa& sa) {
+  return sa.connection->children.size() * 4 + 16;
+}
+
 // The peer made this IKE SA to replace another (or that one's successor), and our own rekey of that
 // one crossed: its Childs come over when our response is here.
 bool awaits_children(Core& core, const IkeSa& sa) {
@@ -57,6 +63,10 @@ void on_create_child_request(Core& core, IkeSa& sa, std::uint32_t message_id,
       return respond_notify(core, sa, kExchange, message_id,
                             notify(wire::NotifyType::kTemporaryFailure));
     }
+  }
+  if (sa.children.size() >= most_children(sa)) {
+    return respond_notify(core, sa, kExchange, message_id,
+                          notify(wire::NotifyType::kNoAdditionalSas));
   }
   auto peer = std::make_unique<PeerExchange>();
   peer->message_id = message_id;

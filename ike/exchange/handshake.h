@@ -1,4 +1,4 @@
-// The initial exchanges: IKE_SA_INIT (ike_sa_init.cc) and IKE_AUTH (ike_auth.cc), RFC 7296
+// The initial exchanges: IKE_SA_INIT (ike_sa_init.h) and IKE_AUTH (ike_auth.h), RFC 7296
 // section 1.2.
 //
 //   HDR, SAi1, KEi, Ni  -->

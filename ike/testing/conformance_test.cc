@@ -253,6 +253,25 @@ TEST_F(Conformance, AnUnfitProposalOrSelectorRefusesTheChildAlone) {
   EXPECT_EQ(live(pair.b), 2U);  // the same, all right
 }
 
+// Section 1.3: an end may say that these are enough.
+TEST_F(Conformance, ChildrenOfOneIkeSaAreBounded) {
+  Connection plain = pair.b.connection_to(pair.a);
+  plain.children[0].pfs = false;
+  pair.b.set(1, plain);
+  std::uint32_t id = 2;
+  NotifyType told{};
+  while (told != NotifyType::kNoAdditionalSas && id < 100) {
+    told = answer_to(pair.a.forge(kCreateChildSa, false, id,
+                                  with_offer(child_request(), "gcm", 0x5000 + id)))
+               .type;
+    ++id;
+  }
+  EXPECT_EQ(told, NotifyType::kNoAdditionalSas);
+  EXPECT_EQ(live(pair.b), 20U);
+  EXPECT_EQ(pair.b.kernel_inbound(), 20U);
+  EXPECT_EQ(pair.b.ike_sas().front().state, IkeSaState::kEstablished);
+}
+
 TEST_F(Conformance, AChildWithoutSelectorsIsMalformed) {
   auto payloads = with_offer({wire::Nonce{Bytes(32, 7)}}, "gcm", 0x5000);
   EXPECT_EQ(answer_to(pair.a.forge(kCreateChildSa, false, 2, payloads)).type,
