@@ -139,7 +139,7 @@ Result<SecretBytes> key_bytes(ByteView written) {
       return fail(Code::kInvalid, {}, "0x is followed by something that is no hexadecimal digit");
     }
     std::uint8_t& byte = bytes.writable()[i / 2];
-    byte = static_cast<std::uint8_t>(byte << 4U | digit);
+    byte = static_cast<std::uint8_t>(static_cast<unsigned>(byte) << 4U | digit);
   }
   return bytes;
 }

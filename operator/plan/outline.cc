@@ -65,7 +65,7 @@ std::string flat_list(const Outline& outline) {
   std::string text = "[";
   for (std::size_t i = 0; i < outline.children.size(); ++i) {
     if (i > 0) text += ", ";
-    text += scalar(outline.children[i].second);
+    text += scalar(outline.children[i].value);
   }
   return text + "]";
 }
@@ -144,7 +144,7 @@ Fingerprint fingerprint(std::string_view text) {
 }  // namespace
 
 Outline& Outline::put(std::string name, Outline value) {
-  children.emplace_back(std::move(name), std::move(value));
+  children.push_back({std::move(name), std::move(value)});
   return *this;
 }
 
@@ -180,7 +180,7 @@ std::string hash_of(const NodePlan& plan) {
 
 std::string hash_of(const NodePlan& plan, const std::vector<Fingerprint>& connections) {
   Outline outline = rest_outline(plan);
-  std::erase_if(outline.children, [](const auto& child) { return child.first == "hash"; });
+  std::erase_if(outline.children, [](const auto& child) { return child.name == "hash"; });
   std::string text = to_json(outline);
   for (const Fingerprint& connection : connections) {
     for (const std::uint64_t half : {connection.first, connection.second}) {

@@ -15,18 +15,37 @@ namespace espalier::plan {
 
 // An ordered tree of text: a scalar, a list (children without names) or a map.
 struct Outline {
+  struct Child;
   enum class Kind { kText, kPlain, kList, kMap };  // kPlain: a number or true or false
   Kind kind = Kind::kMap;
   std::string text;
-  std::vector<std::pair<std::string, Outline>> children;
+  std::vector<Child> children;
 
-  static Outline of(std::string text) { return {Kind::kText, std::move(text), {}}; }
-  static Outline plain(std::string text) { return {Kind::kPlain, std::move(text), {}}; }
-  static Outline list() { return {Kind::kList, {}, {}}; }
+  static Outline of(std::string text);
+  static Outline plain(std::string text);
+  static Outline list();
 
   Outline& put(std::string name, Outline value);
-  Outline& add(Outline value) { return put({}, std::move(value)); }
+  Outline& add(Outline value);
 };
+
+struct Outline::Child {
+  std::string name;  // empty in a list
+  Outline value;
+};
+
+inline Outline Outline::of(std::string text) {
+  return {Kind::kText, std::move(text), {}};
+}
+inline Outline Outline::plain(std::string text) {
+  return {Kind::kPlain, std::move(text), {}};
+}
+inline Outline Outline::list() {
+  return {Kind::kList, {}, {}};
+}
+inline Outline& Outline::add(Outline value) {
+  return put({}, std::move(value));
+}
 
 [[nodiscard]] Outline outline_of(const NodePlan& plan);
 [[nodiscard]] Outline outline_of(const ConnectionPlan& connection);
