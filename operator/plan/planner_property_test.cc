@@ -333,6 +333,89 @@ TEST_F(EveryWorld, WhatIsAlwaysExemptIsThere) {
   });
 }
 
+// Every exemption of a policy that selects the node is in its plan, also one that exempts from
+// nothing yet.
+TEST_F(EveryWorld, EveryExemptionIsThere) {
+  for_each([](const World& world, const std::vector<NodePlan>& plans, std::uint32_t) {
+    for (const auto& node : world.endpoints) {
+      const auto plan = std::find_if(plans.begin(), plans.end(), [&](const NodePlan& one) {
+        return one.node == node->meta.name;
+      });
+      ASSERT_NE(plan, plans.end());
+      for (const auto& policy : world.policies) {
+        if (policy->spec.node_selector && !policy->spec.node_selector->matches(node->meta.labels)) {
+          continue;
+        }
+        for (const crds::Exemption& exemption : policy->spec.exemptions) {
+          const std::string why =
+              fmt::format("exemption {} of IPsecPolicy {}", exemption.name, policy->meta.name);
+          EXPECT_TRUE(std::any_of(plan->bypass.begin(), plan->bypass.end(),
+                                  [&](const BypassRule& rule) { return rule.why == why; }) ||
+                      // The same traffic is clear by another's exemption.
+                      std::any_of(plan->bypass.begin(), plan->bypass.end(),
+                                  [&](const BypassRule& rule) {
+                                    return rule.why.starts_with("exemption ") &&
+                                           (rule.selector.remote.overlaps(exemption.cidr) ||
+                                            rule.selector.local.overlaps(exemption.cidr));
+                                  }))
+              << why << " on " << node->meta.name;
+        }
+      }
+    }
+  });
+}
+
+// A policy that names no addresses (and exempts none) covers both families of two nodes that have
+// both, or neither.
+TEST_F(EveryWorld, BothFamiliesAreCoveredAlike) {
+  int pairs = 0;
+  for_each([&pairs](const World& world, const std::vector<NodePlan>& plans, std::uint32_t) {
+    const bool by_address =
+        std::any_of(world.policies.begin(), world.policies.end(), [](const auto& policy) {
+          const auto whole = [](const crds::Exemption& one) { return one.ports.empty(); };
+          return !policy->spec.peers.empty() ||
+                 std::any_of(policy->spec.exemptions.begin(), policy->spec.exemptions.end(), whole);
+        });
+    if (by_address) return;
+    for (const NodePlan& plan : plans) {
+      if (plan.addresses.size() != 2) continue;
+      for (const NodePlan& peer : plans) {
+        if (peer.node == plan.node || peer.addresses.size() != 2) continue;
+        const auto child_of = [&](const char* family) -> const ChildPlan* {
+          const ConnectionPlan* connection = find(plan, peer.node + "/" + family);
+          if (!connection) return nullptr;
+          for (const ChildPlan& child : connection->children) {
+            if (child.name == "nodes") return &child;
+          }
+          return nullptr;
+        };
+        const ChildPlan* v4 = child_of("v4");
+        const ChildPlan* v6 = child_of("v6");
+        ASSERT_EQ(v4 == nullptr, v6 == nullptr) << plan.node << " and " << peer.node;
+        if (!v4) continue;
+        ++pairs;
+        EXPECT_EQ(v4->owner, v6->owner);
+        EXPECT_EQ(v4->enforcement, v6->enforcement);
+      }
+    }
+  });
+  EXPECT_GT(pairs, 100);
+}
+
+TEST_F(EveryWorld, EqualPlansHaveEqualHashesAndOthersOthers) {
+  std::map<std::string, NodePlan> by_hash;
+  for_each([&by_hash](const World&, const std::vector<NodePlan>& plans, std::uint32_t) {
+    for (const NodePlan& plan : plans) {
+      EXPECT_EQ(plan.hash, hash_of(plan));
+      const auto [known, fresh] = by_hash.emplace(plan.hash, plan);
+      if (!fresh) {
+        EXPECT_EQ(known->second, plan);
+      }
+    }
+  });
+  EXPECT_GT(by_hash.size(), 200U);
+}
+
 TEST_F(EveryWorld, OneChangeTouchesOnlyWhatDependsOnIt) {
   for_each([](const World& world, const std::vector<NodePlan>& before, std::uint32_t) {
     World changed = world;
