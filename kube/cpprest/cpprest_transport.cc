@@ -132,8 +132,12 @@ struct Shared {
     if (server.scheme() == "https") {
       config.set_ssl_context_callback(
           [tls](boost::asio::ssl::context& context) { prepare_tls(context, *tls); });
-      config.set_nativehandle_options(
-          [](web::http::client::native_handle stream) { remember_socket(stream); });
+      // Through a proxy, TLS begins only after the tunnel stands: what cpprest offers now is no
+      // TLS.
+      if (access.proxy.empty()) {
+        config.set_nativehandle_options(
+            [](web::http::client::native_handle stream) { remember_socket(stream); });
+      }
     }
     return std::make_shared<http_client>(server, config);
   }

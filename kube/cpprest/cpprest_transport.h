@@ -3,8 +3,11 @@
 // Guarantees: the server is verified always, by the CA given (the system's only if none is); a
 // token never leaves over plain HTTP but to loopback; redirects are not followed. Certificates and
 // tokens in files are read again as they rotate, without a restart and without cutting watches. A
-// dead connection is noticed within about a minute (TCP keepalive and user timeout). Caveats:
-// HTTP/1.1, one connection per watch; destroying it waits for the streams' sinks to be done with.
+// dead connection is noticed within about a minute (TCP keepalive and user timeout).
+//
+// Caveats: HTTP/1.1, one connection per watch; destroying it waits for the streams' sinks to be
+// done with. Through a proxy a dead connection is noticed by time-outs alone. "[::1]" as server
+// needs another IPv6 address on the host.
 #pragma once
 
 #include <functional>

@@ -159,6 +159,10 @@ TEST(CpprestCall, IPv6) {
       true);
   const auto transport = transport_to(server.url());
   const auto response = transport->call(get("/"));
+  if (!response && response.error().detail == "Error resolving address") {
+    GTEST_SKIP()
+        << "cpprest looks up with AI_ADDRCONFIG: ::1 needs another IPv6 address on the host";
+  }
   ASSERT_TRUE(response) << response.error().to_string();
   EXPECT_EQ(response->body, "six");
 }
