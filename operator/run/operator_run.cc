@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "ike/crypto/nss/nss_provider.h"
@@ -63,6 +65,13 @@ void trim_node(kube::Json& json) {
   kube::Json kept = kube::Json::object();
   if (const auto at = status->find("addresses"); at != status->end()) kept["addresses"] = *at;
   *status = std::move(kept);
+}
+
+// The CA's key is in this process: no core dump, no tracing by others of the same user.
+void keep_secrets_in(OperatorLog& log) {
+  const rlimit no_core{0, 0};
+  if (setrlimit(RLIMIT_CORE, &no_core) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+    log.warn("core dumps could not be forbidden");
 }
 
 class Operator {
@@ -392,6 +401,7 @@ int run(const RunOptions& options) {
   OperatorLog log(options.log_format, kube::wall_time_text, [](const std::string& line) {
     (void)std::fwrite(line.data(), 1, line.size(), stderr);
   });
+  keep_secrets_in(log);
   // Before any thread starts, so that all of them leave these to sigwait().
   sigset_t ends;
   sigemptyset(&ends);

@@ -62,4 +62,5 @@ check "it gets a certificate" wait_until 30 has_certificate node2-c
 certificate node2-c >/run/node2.crt
 equal "the CA is the same" "$(cat /run/ca.pem)" "$(trusted)"
 check "and signed it" openssl verify -CAfile /run/ca.pem /run/node2.crt
+check "it leaves no core" grep -qE '^Max core file size +0 +0 ' "/proc/$OPERATOR_two/limits"
 refuse "no key is in the log" grep -rl 'PRIVATE KEY' "$API_LOGS"/operator-*.log
