@@ -146,7 +146,7 @@ libreswan_configure() {
       cat <<-CONF
 	conn t$i
 	  type=transport
-	  ikev2=insist
+	  keyexchange=ikev2
 	  left=$(address "$n" "$i")
 	  leftid=@node$n.lab
 	  leftcert=node$n
@@ -154,7 +154,7 @@ libreswan_configure() {
 	  rightid=@node$p.lab
 	  rightca=%same
 	  authby=ecdsa-sha2_256
-	  ike=aes_gcm256-sha2_384-x25519
+	  ike=aes_gcm256-sha2_384-dh31
 	  esp=aes_gcm256
 	  auto=$([ "$n" -eq 1 ] && echo start || echo add)
 
