@@ -2,7 +2,7 @@
 //
 // Guarantees: move-only (copy() is explicit), wiped before the memory is given back, also when
 // moved from, shrunk or assigned to; no stream operator, no ==; ct_equal compares. Caveat: the
-// process also sets PR_SET_DUMPABLE 0 and RLIMIT_CORE 0 (nodeagent/runtime), so that a core dump
+// process also sets PR_SET_DUMPABLE 0 and RLIMIT_CORE 0 (base/process), so that a core dump
 // cannot hold one.
 #pragma once
 

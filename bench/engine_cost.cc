@@ -10,9 +10,7 @@
 #include <string>
 #include <variant>
 
-#include <malloc.h>
-#include <unistd.h>
-
+#include "base/process/process.h"
 #include "ike/crypto/nss/nss_provider.h"
 #include "ike/engine.h"
 #include "nodeagent/dataplane/fake/fake_guard.h"
@@ -32,12 +30,8 @@ double cpu_ms() {
 }
 
 std::uint64_t resident_kb() {
-  malloc_trim(0);
-  std::ifstream file("/proc/self/statm");
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  file >> size >> resident;
-  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) / 1024;
+  process::release_free_memory();
+  return process::resources_used().resident_bytes / 1024;
 }
 
 struct Node final : tunnel::Network,

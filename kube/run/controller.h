@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/process/clock.h"
 #include "kube/api_error.h"
 #include "kube/reconcile.h"
-#include "kube/run/clock.h"
 #include "kube/work_queue.h"
 
 namespace espalier::kube {
@@ -45,7 +45,7 @@ class Controller {
 
   void add(const Key& key, Priority priority = Priority::kNormal, Duration after = {}) {
     const std::lock_guard lock(mutex_);
-    queue_.add_at(boot_time() + after, key, priority);
+    queue_.add_at(process::monotonic_now() + after, key, priority);
     changed_.notify_one();
   }
 
@@ -69,7 +69,7 @@ class Controller {
   void run() {
     std::unique_lock lock(mutex_);
     while (!stopped_) {
-      const TimePoint now = boot_time();
+      const TimePoint now = process::monotonic_now();
       const std::optional<Key> key = queue_.take(now);
       if (!key) {
         wait(lock, now);
@@ -77,7 +77,7 @@ class Controller {
       }
       lock.unlock();
       const Reconciled result = work_(*key);
-      const TimePoint end = boot_time();
+      const TimePoint end = process::monotonic_now();
       if (observer_) observer_(*key, end - now, result);
       lock.lock();
       finish(queue_, end, *key, result);

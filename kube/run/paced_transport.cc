@@ -4,8 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/process/clock.h"
 #include "kube/api_error.h"
-#include "kube/run/clock.h"
 
 namespace espalier::kube {
 namespace {
@@ -32,19 +32,20 @@ class PacedTransport::Gatekeeper {
   bool wait_for_turn() {
     std::unique_lock lock(mutex_);
     ++counts_.calls;
-    const TimePoint turn = bucket_.take(boot_time());
-    if (std::max(turn, gate_.open_at()) > boot_time()) ++counts_.throttled;
+    const TimePoint turn = bucket_.take(process::monotonic_now());
+    if (std::max(turn, gate_.open_at()) > process::monotonic_now()) ++counts_.throttled;
     return wait_until(lock, turn, true);
   }
   bool pause(std::optional<Duration> asked) {
     std::unique_lock lock(mutex_);
     ++counts_.retries;
-    if (asked) return wait_until(lock, boot_time(), true);  // told() has shut the gate
-    return wait_until(lock, boot_time() + backoff_.failed(boot_time(), kNever), true);
+    if (asked) return wait_until(lock, process::monotonic_now(), true);  // told() has shut the gate
+    return wait_until(
+        lock, process::monotonic_now() + backoff_.failed(process::monotonic_now(), kNever), true);
   }
   void told(Duration wait) {
     const std::lock_guard lock(mutex_);
-    gate_.told(boot_time(), std::min(wait, kLongestWait));
+    gate_.told(process::monotonic_now(), std::min(wait, kLongestWait));
   }
   void well() {
     const std::lock_guard lock(mutex_);
@@ -65,7 +66,7 @@ class PacedTransport::Gatekeeper {
     for (;;) {
       if (stopped_) return false;
       const TimePoint until = and_gate ? std::max(when, gate_.open_at()) : when;
-      const TimePoint now = boot_time();
+      const TimePoint now = process::monotonic_now();
       if (now >= until) return true;
       changed_.wait_for(lock, until - now);
     }

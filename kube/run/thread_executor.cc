@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-#include "kube/run/clock.h"
+#include "base/process/clock.h"
 
 namespace espalier::kube {
 namespace {
@@ -26,7 +26,7 @@ ThreadExecutor::~ThreadExecutor() {
 }
 
 TimePoint ThreadExecutor::now() const {
-  return boot_time();
+  return process::monotonic_now();
 }
 
 void ThreadExecutor::post(Task task) {
@@ -90,7 +90,7 @@ void ThreadExecutor::stop() {
 Executor::Task ThreadExecutor::take(std::unique_lock<std::mutex>& lock) {
   while (!stopped_) {
     Task task;
-    const TimePoint now = boot_time();
+    const TimePoint now = process::monotonic_now();
     if (!timers_.empty() && timers_.begin()->first.first <= now) {
       task = std::move(timers_.begin()->second);
       when_.erase(timers_.begin()->first.second);

@@ -8,8 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/process/clock.h"
 #include "kube/informer.h"
-#include "kube/run/clock.h"
 #include "kube/testing/fake_api_server.h"
 
 namespace espalier::kube {
@@ -73,7 +73,7 @@ TEST(ThreadExecutor, CarriesAnInformer) {
 }
 
 TEST(Clock, WallTimeIsWhatTheApiTakes) {
-  EXPECT_THAT(wall_time_text(), ::testing::MatchesRegex("20..-..-..T..:..:..\\.......Z"));
+  EXPECT_THAT(process::wall_time_text(), ::testing::MatchesRegex("20..-..-..T..:..:..\\.......Z"));
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <sys/epoll.h>
 #include <sys/utsname.h>
 
+#include "base/process/clock.h"
+#include "base/process/process.h"
 #include "crds/yamlcpp/manifest_folder.h"
 #include "ike/crypto/nss/nss_provider.h"
 #include "ike/engine.h"
@@ -18,13 +20,11 @@
 #include "nodeagent/rpc/rpc_server.h"
 #include "nodeagent/runtime/agent_ports.h"
 #include "nodeagent/runtime/busy_time.h"
-#include "nodeagent/runtime/clock.h"
 #include "nodeagent/runtime/commands.h"
 #include "nodeagent/runtime/credential_store.h"
 #include "nodeagent/runtime/folder_watch.h"
 #include "nodeagent/runtime/loop.h"
 #include "nodeagent/runtime/metered_kernel.h"
-#include "nodeagent/runtime/process.h"
 #include "nodeagent/runtime/state_file.h"
 #include "nodeagent/runtime/version.h"
 #include "nodeagent/runtime/worker_pool.h"
@@ -68,7 +68,7 @@ struct Agent::Parts {
 
   AgentOptions options;
   EventLog log;
-  WallTime started_at = wall_now();
+  WallTime started_at = process::wall_now();
   telemetry::SnapshotCell cell;
   BusyTime busy;
   std::unique_ptr<Loop> loop;
@@ -125,7 +125,7 @@ Status Agent::Parts::open_world() {
       !status) {
     return status;
   }
-  for (const std::string& what : harden_process()) {
+  for (const std::string& what : process::harden_process()) {
     log.on_event({telemetry::EventId::kHardeningIncomplete, {{"detail", what}}});
   }
   auto nss = ike::crypto::nss::NssProvider::open(
@@ -155,17 +155,17 @@ Status Agent::Parts::open_world() {
   settings.vendor_id = "Espalier";
   engine = std::make_unique<ike::Engine>(
       *provider, settings, [this](std::span<std::uint8_t> out) { (void)provider->random(out); },
-      [] { return wall_now(); });
+      [] { return process::wall_now(); });
 
   auto sockets = net::IkeSockets::open({});
   if (!sockets) return forward(sockets);
-  network = std::make_unique<SocketNetwork>(*loop, std::move(*sockets), busy,
-                                            [this](const ike::Datagram& datagram) {
-                                              controller->on_datagram(monotonic_now(), datagram);
-                                            });
+  network = std::make_unique<SocketNetwork>(
+      *loop, std::move(*sockets), busy, [this](const ike::Datagram& datagram) {
+        controller->on_datagram(process::monotonic_now(), datagram);
+      });
   crypto = std::make_unique<PoolCrypto>(
       *pool, *provider, *loop, busy, [this](ike::Ticket ticket, ike::crypto::Outcome outcome) {
-        controller->on_crypto(monotonic_now(), ticket, std::move(outcome));
+        controller->on_crypto(process::monotonic_now(), ticket, std::move(outcome));
       });
   return {};
 }
@@ -187,9 +187,9 @@ Status Agent::Parts::start() {
   controller = std::make_unique<tunnel::Controller>(*engine, ports, chances);
   const auto kept = journal->load();
   if (!kept) return tl::unexpected<Error>(kept.error());
-  if (auto started = controller->start(monotonic_now(), *kept); !started) return started;
+  if (auto started = controller->start(process::monotonic_now(), *kept); !started) return started;
 
-  deadline = loop->add_deadline([this] { controller->on_deadline(monotonic_now()); });
+  deadline = loop->add_deadline([this] { controller->on_deadline(process::monotonic_now()); });
   loop->set_settle([this] { settle(); });
   if (auto added = network->start(); !added) return added;
   auto watched =
@@ -203,11 +203,13 @@ Status Agent::Parts::start() {
 
   cell.set_requester([this] { loop->post([this] { publish(); }); });
   commands = std::make_unique<Commands>(
-      *loop,
-      Commands::Controls{
-          [this](const std::string& name) { return controller->up(monotonic_now(), name); },
-          [this](const std::string& name) { return controller->down(monotonic_now(), name); },
-          [this](std::string_view name) { return status_of(name); }});
+      *loop, Commands::Controls{[this](const std::string& name) {
+                                  return controller->up(process::monotonic_now(), name);
+                                },
+                                [this](const std::string& name) {
+                                  return controller->down(process::monotonic_now(), name);
+                                },
+                                [this](std::string_view name) { return status_of(name); }});
   rpc::RpcServer::Options local;
   local.socket = options.socket;
   auto served = rpc::RpcServer::start(cell, *commands, local);
@@ -235,13 +237,14 @@ void Agent::Parts::read_manifests() {
     log.on_event({telemetry::EventId::kPlanNote,
                   {{"object", note.about.to_string()}, {"detail", note.text}}});
   }
-  auto table = credentials->build(wanted, set, wall_now());
-  controller->apply_plan(monotonic_now(), std::move(wanted), std::move(table));
-  release_free_memory();  // reading takes many times what is kept
+  auto table = credentials->build(wanted, set, process::wall_now());
+  controller->apply_plan(process::monotonic_now(), std::move(wanted), std::move(table));
+  process::release_free_memory();  // reading takes many times what is kept
 }
 
 std::optional<telemetry::ConnectionStatus> Agent::Parts::status_of(std::string_view name) const {
-  const telemetry::Snapshot snapshot = controller->snapshot(monotonic_now(), wall_now());
+  const telemetry::Snapshot snapshot =
+      controller->snapshot(process::monotonic_now(), process::wall_now());
   const auto found = std::find_if(snapshot.connections.begin(), snapshot.connections.end(),
                                   [&](const auto& connection) { return connection.name == name; });
   return found == snapshot.connections.end() ? std::nullopt : std::optional(*found);
@@ -253,20 +256,21 @@ void Agent::Parts::read_kernel_events() {
     log.on_event({telemetry::EventId::kKernelRefused, {{"detail", read.error().to_string()}}});
   }
   for (const dataplane::KernelEvent& event : event_batch)
-    controller->on_kernel_event(monotonic_now(), event);
+    controller->on_kernel_event(process::monotonic_now(), event);
 }
 
 void Agent::Parts::settle() {
-  controller->pump(monotonic_now());
+  controller->pump(process::monotonic_now());
   network->flush();
   commands->settled();
   loop->set_deadline(deadline, controller->next_deadline());
 }
 
 void Agent::Parts::publish() {
-  const TimePoint now = monotonic_now();
+  const TimePoint now = process::monotonic_now();
   controller->read_counters(now);
-  auto snapshot = std::make_shared<telemetry::Snapshot>(controller->snapshot(now, wall_now()));
+  auto snapshot =
+      std::make_shared<telemetry::Snapshot>(controller->snapshot(now, process::wall_now()));
   snapshot->node = options.node;
   snapshot->version = kVersion;
   snapshot->started_at = started_at;
@@ -289,7 +293,7 @@ void Agent::Parts::publish() {
 void Agent::Parts::on_signal(int signal) {
   if (signal == SIGHUP) return read_manifests();
   log.on_event({telemetry::EventId::kAgentStopping, {}});
-  controller->stop(monotonic_now(), true);
+  controller->stop(process::monotonic_now(), true);
   loop->stop();
 }
 
@@ -297,7 +301,7 @@ Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Agent::~Agent() = default;
 
 Result<std::unique_ptr<Agent>> Agent::create(AgentOptions options) {
-  keep_memory_small();
+  process::keep_memory_small();
   auto parts = std::make_unique<Parts>(std::move(options));
   if (auto opened = parts->open_world(); !opened) return forward(opened);
   if (auto started = parts->start(); !started) return forward(started);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "nodeagent/runtime/clock.h"
+#include "base/process/clock.h"
 
 namespace espalier::runtime {
 
@@ -59,13 +59,13 @@ void Commands::carry_out(const rpc::Command& command, const std::shared_ptr<Pend
     pending->give(CommandOutcome{command.connection, before->state, Outcome::kTaken, {}});
     return;
   }
-  waiting_.push_back(
-      {pending, command, monotonic_now() + command.patience, before->counters.handshake_failures});
+  waiting_.push_back({pending, command, process::monotonic_now() + command.patience,
+                      before->counters.handshake_failures});
 }
 
 void Commands::settled() {
   if (waiting_.empty()) return;
-  const TimePoint now = monotonic_now();
+  const TimePoint now = process::monotonic_now();
   if (now < last_check_ + kPause) {
     loop_.set_deadline(wake_, last_check_ + kPause);
     return;

@@ -8,7 +8,7 @@
 #include <spdlog/sinks/base_sink.h>
 #include <unistd.h>
 
-#include "nodeagent/runtime/clock.h"
+#include "base/process/clock.h"
 #include "nodeagent/runtime/log_line.h"
 
 namespace espalier::runtime {
@@ -81,7 +81,8 @@ EventLog::~EventLog() = default;
 void EventLog::on_event(const telemetry::Event& event) {
   const Level level = telemetry::level_of(event.id);
   if (level < options_.level) return;
-  const auto verdict = limit_.on_event(static_cast<std::uint32_t>(event.id), monotonic_now());
+  const auto verdict =
+      limit_.on_event(static_cast<std::uint32_t>(event.id), process::monotonic_now());
   if (!verdict.pass) return;
   try {
     const auto line = [&](const telemetry::Event& told) {

@@ -8,7 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 
-#include "nodeagent/runtime/clock.h"
+#include "base/process/clock.h"
 
 namespace espalier::runtime {
 namespace {
@@ -83,7 +83,7 @@ void FolderWatch::on_readable() {
 }
 
 void FolderWatch::changed() {
-  debounce_.on_event(monotonic_now());
+  debounce_.on_event(process::monotonic_now());
   loop_.set_deadline(due_, debounce_.due());
 }
 
@@ -97,7 +97,7 @@ void FolderWatch::on_look_again() {
   if (watch()) {
     changed();
   } else {
-    loop_.set_deadline(look_again_, monotonic_now() + options_.look_again);
+    loop_.set_deadline(look_again_, process::monotonic_now() + options_.look_again);
   }
 }
 

@@ -12,7 +12,7 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
-#include "nodeagent/runtime/clock.h"
+#include "base/process/clock.h"
 
 namespace espalier::runtime {
 namespace {
@@ -161,7 +161,7 @@ void Loop::run_posted() {
 void Loop::run_deadlines() {
   drain(timer_.get());
   armed_ = kNever;
-  const TimePoint now = monotonic_now();
+  const TimePoint now = process::monotonic_now();
   std::vector<std::shared_ptr<Deadline>> due;  // a copy: a callback may add or remove some
   for (const auto& deadline : deadlines_) {
     if (deadline && deadline->at <= now) due.push_back(deadline);

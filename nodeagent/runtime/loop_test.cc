@@ -8,7 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-#include "nodeagent/runtime/clock.h"
+#include "base/process/clock.h"
 
 namespace espalier::runtime {
 namespace {
@@ -79,7 +79,7 @@ TEST(Loop, FiresDeadlinesByTimeAndOnce) {
   });
   const auto early = loop->add_deadline([&] { fired.emplace_back("early"); });
   const auto never = loop->add_deadline([&] { fired.emplace_back("never"); });
-  const TimePoint now = monotonic_now();
+  const TimePoint now = process::monotonic_now();
   loop->set_deadline(late, now + std::chrono::milliseconds(3));
   loop->set_deadline(early, now + std::chrono::milliseconds(1));
   loop->set_deadline(never, now + std::chrono::milliseconds(1));
@@ -93,17 +93,17 @@ TEST(Loop, FiresADeadlineOfThePast) {
   const auto id = loop->add_deadline([&] { loop->stop(); });
   loop->set_deadline(id, TimePoint{});
   loop->run();  // returns
-  EXPECT_GT(monotonic_now(), TimePoint{});
+  EXPECT_GT(process::monotonic_now(), TimePoint{});
 }
 
 TEST(Loop, ADeadlineThatMovedLaterDoesNotFireEarly) {
   const auto loop = make_loop();
   TimePoint fired{};
   const auto id = loop->add_deadline([&] {
-    fired = monotonic_now();
+    fired = process::monotonic_now();
     loop->stop();
   });
-  const TimePoint early = monotonic_now() + std::chrono::milliseconds(1);
+  const TimePoint early = process::monotonic_now() + std::chrono::milliseconds(1);
   const TimePoint late = early + std::chrono::milliseconds(4);
   loop->set_deadline(id, early);
   loop->post([&] { loop->set_deadline(id, late); });

@@ -1,4 +1,5 @@
-// The version that --version, status and metrics show. Kept equal to CMakeLists.txt's project(VERSION) by CMake.
+// The version that --version, status and metrics show. Kept equal to CMakeLists.txt's
+// project(VERSION) by CMake.
 #pragma once
 
 #include <string_view>

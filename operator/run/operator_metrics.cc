@@ -1,16 +1,12 @@
 #include "operator/run/operator_metrics.h"
 
-#include <fstream>
-#include <mutex>
-#include <sstream>
-
 #include <prometheus/counter.h>
 #include <prometheus/histogram.h>
 #include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
-#include <sys/resource.h>
-#include <unistd.h>
+
+#include "base/process/process.h"
 
 namespace espalier::operator_run {
 namespace {
@@ -18,10 +14,6 @@ namespace {
 double seconds(Duration time) {
   return std::chrono::duration<double>(time).count();
 }
-double seconds(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-}
-
 class Text {
  public:
   using Labels = std::vector<std::pair<std::string, std::string>>;
@@ -51,19 +43,11 @@ class Text {
   std::vector<prometheus::MetricFamily> families_;
 };
 
-void process(Text& text) {
-  rusage spent{};
-  if (getrusage(RUSAGE_SELF, &spent) == 0) {
-    text.counter("process_cpu_seconds_total", "User and system processor time.",
-                 seconds(spent.ru_utime) + seconds(spent.ru_stime));
-  }
-  std::ifstream file("/proc/self/statm");  // proc(5): size, resident, … in pages
-  double size = 0;
-  double resident = 0;
-  if (file >> size >> resident) {
-    text.gauge("process_resident_memory_bytes", "Resident memory.",
-               resident * static_cast<double>(sysconf(_SC_PAGESIZE)));
-  }
+void add_process(Text& text) {
+  const process::Resources used = process::resources_used();
+  text.counter("process_cpu_seconds_total", "User and system processor time.", used.cpu_seconds);
+  text.gauge("process_resident_memory_bytes", "Resident memory.",
+             static_cast<double>(used.resident_bytes));
 }
 
 }  // namespace
@@ -109,7 +93,7 @@ std::string OperatorMetrics::text() {
   Text text;
   text.gauge("espalier_build_info", "The program's version, in a label.", 1,
              {{"version", ESPALIER_VERSION}});
-  process(text);
+  add_process(text);
   text.gauge("leader_election_master_status", "1 in the replica that writes.",
              sources.leads() ? 1 : 0, {{"name", "espalier-operator"}});
 

@@ -10,17 +10,16 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/process/clock.h"
+#include "base/process/process.h"
 #include "ike/crypto/nss/nss_provider.h"
 #include "kube/cpprest/cpprest_transport.h"
 #include "kube/elector.h"
 #include "kube/event_sender.h"
 #include "kube/informer.h"
 #include "kube/kubeconfig/kubeconfig.h"
-#include "kube/run/clock.h"
 #include "kube/run/controller.h"
 #include "kube/run/paced_transport.h"
 #include "kube/run/thread_executor.h"
@@ -47,15 +46,11 @@ constexpr Duration kHeartbeat = 2s;
 constexpr Duration kStuck = 30s;  // without a heartbeat
 constexpr Duration kGoodbye = 5s;
 
-WallTime wall_now() {
-  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
-
 std::string identity_of(const RunOptions& options) {
   if (!options.identity.empty()) return options.identity;
   char host[256] = {};
   if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
-  return fmt::format("{}_{:016x}", host, kube::random_seed());
+  return fmt::format("{}_{:016x}", host, process::random_seed());
 }
 
 // Of a Node only what node_facts.h reads.
@@ -65,13 +60,6 @@ void trim_node(kube::Json& json) {
   kube::Json kept = kube::Json::object();
   if (const auto at = status->find("addresses"); at != status->end()) kept["addresses"] = *at;
   *status = std::move(kept);
-}
-
-// The CA's key is in this process: no core dump, no tracing by others of the same user.
-void keep_secrets_in(OperatorLog& log) {
-  const rlimit no_core{0, 0};
-  if (setrlimit(RLIMIT_CORE, &no_core) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-    log.warn("core dumps could not be forbidden");
 }
 
 class Operator {
@@ -131,7 +119,7 @@ kube::Informer* Operator::follow(kube::Transport& transport, const kube::Resourc
                                  kube::Selection selection, kube::Trim trim) {
   informers_.push_back(std::make_unique<kube::Informer>(
       transport, executor_, kube::WatchSpec{resource, std::move(selection), std::move(trim)},
-      kube::random_seed()));
+      process::random_seed()));
   informers_.back()->on_problem([this, kind = resource.kind](const kube::ApiError& error) {
     if (stopped_) return;  // its end, not a problem
     log_.warn("following failed; it is tried again",
@@ -195,7 +183,7 @@ void Operator::make_reconciler() {
       [this](const StatusKey& key, Duration after) {
         if (leads()) status_writers_->add(key, kube::Priority::kNormal, after);
       },
-      kube::wall_time_text);
+      process::wall_time_text);
 }
 
 // A request's key is its name; the CA's is kCa, which no request can have.
@@ -212,7 +200,7 @@ Status Operator::make_certificates() {
   reporter.controller = "espalier.io/operator";
   reporter.instance = identity_of(options_);
   events_ = std::make_unique<kube::EventSender>(*leader_only_, executor_, std::move(reporter),
-                                                kube::random_seed(), kube::wall_time_text);
+                                                process::random_seed(), process::wall_time_text);
   requests_ = follow(*paced_, kube::certificate_signing_requests(),
                      {{}, {}, "spec.signerName=espalier.io/node"});
   certificates::NodeCertificates::Options how;
@@ -225,8 +213,8 @@ Status Operator::make_certificates() {
   signers_ =
       std::make_unique<kube::Controller<kube::ObjectKey>>([this](const kube::ObjectKey& key) {
         if (!leads()) return kube::reconciled();
-        return key == kCa ? certificates_->reconcile_ca(wall_now())
-                          : certificates_->reconcile_request(key, wall_now());
+        return key == kCa ? certificates_->reconcile_ca(process::wall_now())
+                          : certificates_->reconcile_request(key, process::wall_now());
       });
   signers_->observe(
       [this](const kube::ObjectKey& key, Duration took, const kube::Reconciled& result) {
@@ -263,8 +251,8 @@ void Operator::make_elector() {
   handlers.on_problem = [this](const kube::ApiError& error) {
     log_.warn("the lease could not be read or written", {{"error", error.to_string()}});
   };
-  elector_ = std::make_unique<kube::Elector>(*paced_, executor_, config, kube::random_seed(),
-                                             kube::wall_time_text, std::move(handlers));
+  elector_ = std::make_unique<kube::Elector>(*paced_, executor_, config, process::random_seed(),
+                                             process::wall_time_text, std::move(handlers));
 }
 
 void Operator::beat() {
@@ -278,7 +266,8 @@ http::Reply Operator::document(std::string_view path) {
     return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_->text()};
   if (path == "/healthz") {
     const TimePoint last{Duration(beat_.load())};
-    if (kube::boot_time() - last > kStuck) return {503, {}, "the main thread does not answer\n"};
+    if (process::monotonic_now() - last > kStuck)
+      return {503, {}, "the main thread does not answer\n"};
     return {200, {}, "ok\n"};
   }
   if (path == "/readyz") {
@@ -327,7 +316,7 @@ Status Operator::start() {
   if (!transport) return forward(transport);
   transport_ = std::move(*transport);
   paced_ = std::make_unique<kube::PacedTransport>(*transport_, kube::PacedTransport::Rate{},
-                                                  kube::random_seed());
+                                                  process::random_seed());
   leader_only_ = std::make_unique<kube::LeaderOnly>(*paced_, [this] { return leads(); });
   kube::Client::Options client;
   client.field_manager = "espalier-operator";
@@ -398,10 +387,12 @@ void Operator::stop() {
 }  // namespace
 
 int run(const RunOptions& options) {
-  OperatorLog log(options.log_format, kube::wall_time_text, [](const std::string& line) {
+  OperatorLog log(options.log_format, process::wall_time_text, [](const std::string& line) {
     (void)std::fwrite(line.data(), 1, line.size(), stderr);
   });
-  keep_secrets_in(log);
+  // The CA's key will be in this process.
+  for (const std::string& what : process::harden_process())
+    log.warn("hardening is incomplete", {{"detail", what}});
   // Before any thread starts, so that all of them leave these to sigwait().
   sigset_t ends;
   sigemptyset(&ends);

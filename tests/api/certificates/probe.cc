@@ -15,12 +15,12 @@
 
 #include <signal.h>
 
+#include "base/process/clock.h"
 #include "ike/crypto/nss/nss_provider.h"
 #include "kube/client.h"
 #include "kube/cpprest/cpprest_transport.h"
 #include "kube/informer.h"
 #include "kube/kubeconfig/kubeconfig.h"
-#include "kube/run/clock.h"
 #include "kube/run/controller.h"
 #include "kube/run/thread_executor.h"
 #include "nodeagent/identity/files/file_store.h"
@@ -81,8 +81,8 @@ int operate(kube::Transport& transport, certificates::SigningKeys& keys) {
   ours.field_selector = "spec.signerName=espalier.io/node";
   kube::Informer requests(transport, executor,
                           {kube::certificate_signing_requests(), std::move(ours), {}},
-                          kube::random_seed());
-  kube::Informer endpoints(transport, executor, {node_endpoints(), {}, {}}, kube::random_seed());
+                          process::random_seed());
+  kube::Informer endpoints(transport, executor, {node_endpoints(), {}, {}}, process::random_seed());
   certificates::NodeCertificates::Options options;
   options.ns = kNamespace;
   options.tell = [](kube::Happening event) { say("event " + event.reason + " " + event.note); };
@@ -131,7 +131,7 @@ class Node {
       : executor_(executor),
         bundles_(transport, executor,
                  {kube::config_maps(), {kNamespace, {}, "metadata.name=espalier-trust"}, {}},
-                 kube::random_seed()),
+                 process::random_seed()),
         signer_(transport, executor,
                 {[this](const std::string& name, const identity::RequestAnswer& answer) {
                    identity_.on_answer(name, answer, wall());
@@ -142,7 +142,7 @@ class Node {
                    tell();
                  },
                  [](const Error& error) { say("problem " + error.to_string()); }},
-                kube::random_seed()),
+                process::random_seed()),
         identity_(node, {&keys, &signer_, &store}) {
     bundles_.on_change([this](const kube::Change& change) {
       if (change.deleted()) return;

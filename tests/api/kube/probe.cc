@@ -25,12 +25,12 @@
 
 #include <signal.h>
 
+#include "base/process/clock.h"
 #include "kube/client.h"
 #include "kube/cpprest/cpprest_transport.h"
 #include "kube/elector.h"
 #include "kube/informer.h"
 #include "kube/kubeconfig/kubeconfig.h"
-#include "kube/run/clock.h"
 #include "kube/run/thread_executor.h"
 
 namespace {
@@ -73,7 +73,8 @@ void wait_for_sigterm() {
 
 int follow(Transport& transport, Resource resource) {
   ThreadExecutor executor("informer");
-  Informer informer(transport, executor, WatchSpec{std::move(resource), {}, {}}, random_seed());
+  Informer informer(transport, executor, WatchSpec{std::move(resource), {}, {}},
+                    process::random_seed());
   const auto with_counts = [&](const std::string& what) {
     // Of the moment before: they are published once the whole step is done.
     const Watcher::Counts counts = informer.counts();
@@ -155,7 +156,7 @@ class Acting {
       lock.unlock();
       const auto acted =
           client.apply(config_maps(), {{"metadata", {{"namespace", key_.ns}, {"name", key_.name}}},
-                                       {"data", {{"at", wall_time_text()}}}});
+                                       {"data", {{"at", process::wall_time_text()}}}});
       if (acted) say("acted " + (*acted)->metadata.resource_version);
       lock.lock();
       changed_.wait_for(lock, std::chrono::milliseconds(200));
@@ -176,7 +177,7 @@ int stand(Transport& transport, const ObjectKey& lease, const std::string& ident
   config.lease = lease;
   config.identity = identity;
   auto elector = std::make_unique<Elector>(
-      transport, executor, config, random_seed(), wall_time_text,
+      transport, executor, config, process::random_seed(), process::wall_time_text,
       Elector::Handlers{
           .on_started = [] { say("started"); },
           .on_stopped = [](const std::string& why) { say("stopped: " + why); },

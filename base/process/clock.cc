@@ -1,17 +1,20 @@
-#include "kube/run/clock.h"
+#include "base/process/clock.h"
 
-#include <chrono>
+#include <ctime>
 
 #include <fmt/format.h>
 #include <sys/random.h>
-#include <time.h>
 
-namespace espalier::kube {
+namespace espalier::process {
 
-TimePoint boot_time() {
-  timespec time{};
-  ::clock_gettime(CLOCK_BOOTTIME, &time);
-  return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+TimePoint monotonic_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
+
+WallTime wall_now() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
 std::string wall_time_text() {
@@ -27,9 +30,9 @@ std::string wall_time_text() {
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
   if (::getrandom(&seed, sizeof seed, 0) != sizeof seed) {
-    return static_cast<std::uint64_t>(boot_time().time_since_epoch().count());
+    return static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count());
   }
   return seed;
 }
 
-}  // namespace espalier::kube
+}  // namespace espalier::process

@@ -1,14 +1,23 @@
-#include "nodeagent/runtime/process.h"
+#include "base/process/process.h"
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-namespace espalier::runtime {
+namespace espalier::process {
+namespace {
+
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+}  // namespace
 
 std::vector<std::string> harden_process() {
   std::vector<std::string> undone;
@@ -32,4 +41,17 @@ void release_free_memory() {
   malloc_trim(0);
 }
 
-}  // namespace espalier::runtime
+Resources resources_used() {
+  Resources used;
+  rusage spent{};
+  if (getrusage(RUSAGE_SELF, &spent) == 0)
+    used.cpu_seconds = seconds(spent.ru_utime) + seconds(spent.ru_stime);
+  std::ifstream file("/proc/self/statm");  // proc(5): size, resident, … in pages
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  if (file >> size >> resident)
+    used.resident_bytes = resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  return used;
+}
+
+}  // namespace espalier::process
