@@ -142,8 +142,8 @@ void begin_create_child(Core& core, IkeSa& sa) {
   } else {
     own.child.child_index = own.task.child_index;
   }
-  // The connection may have been replaced meanwhile; a live IKE SA goes on with what it was made
-  // for.
+  // The Child may be of what the connection became during this IKE SA's handshake, which ends as it
+  // began (Core::set_connection).
   if (own.child.child_index >= sa.connection->children.size()) return finish_own(core, sa);
   const auto groups = pfs_groups(*sa.connection, config_of(sa, own.child));
   own.child.group = groups.empty() ? crypto::DhId::kNone : groups.front();

@@ -6,9 +6,9 @@
 namespace espalier::ike::exchange {
 namespace {
 
-// Of two IKE SAs that crossed, the one whose Ni is lower goes; its initiator deletes it (docs/adr).
-// Either may have been rekeyed meanwhile, by either end; one that is still being made is looked at
-// when it stands.
+// Of two IKE SAs that crossed, the one whose Ni is lower goes, much as section 2.8.2 has it of
+// rekeys (of this, RFC 7296 says nothing); its initiator deletes it. Either may have been rekeyed
+// meanwhile, by either end; one that is still being made is looked at when it stands.
 void resolve_duplicates(Core& core, IkeSa& sa) {
   const Duration young = core.settings.give_up * 5;  // longer than a handshake can take
   for (IkeSa* other : core.of_connection(sa.connection_id)) {

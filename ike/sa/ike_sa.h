@@ -173,7 +173,7 @@ struct IkeSa {
   crypto::IkeSuite suite;
   crypto::IkeKeys keys;
   std::uint64_t seal_counter = 0;  // the explicit IV of what we send
-  Bytes first_nonce;  // Ni of the exchange that made this SA, for duplicates (docs/adr)
+  Bytes first_nonce;               // Ni of the exchange that made it: of two, the lower goes
 
   std::uint32_t next_request_id = 0;  // of ours
   std::uint32_t peer_request_id = 0;  // that we expect next
