@@ -19,6 +19,9 @@
 
 namespace espalier::ike::exchange {
 
+// At least half the key of any PRF that we speak (RFC 7296 section 2.10).
+inline constexpr std::size_t kNonceSize = 32;
+
 struct Core {
   Core(crypto::Provider& p, Settings s, Entropy e, std::function<WallTime()> w)
       : provider(p), settings(std::move(s)), entropy(std::move(e)), wall(std::move(w)) {}

@@ -11,7 +11,6 @@
 namespace espalier::ike::exchange {
 namespace {
 
-constexpr std::size_t kNonceSize = 32;
 constexpr unsigned kMaxTries = 8;
 constexpr Duration kRetry = std::chrono::seconds(1);
 constexpr Duration kRekeyRetry = std::chrono::seconds(30);

@@ -9,8 +9,6 @@
 namespace espalier::ike::exchange {
 namespace {
 
-constexpr std::size_t kNonceSize = 32;
-
 // Childs of one IKE SA: room for each configured one to be rekeyed, by both ends at once, while
 // earlier ones drain; what a peer asks for beyond that would only fill the kernel.
 std::size_t most_children(const IkeSa& sa) {

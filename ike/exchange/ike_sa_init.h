@@ -6,8 +6,6 @@
 
 namespace espalier::ike::exchange {
 
-inline constexpr std::size_t kInitNonceSize = 32;  // at least half the PRF's key (section 2.10)
-
 // NAT detection, IKEV2_FRAGMENTATION_SUPPORTED, SIGNATURE_HASH_ALGORITHMS.
 void add_common_notifies(Core& core, const IkeSa& sa, bool fragmentation, UdpEncapsulation udp,
                          std::vector<wire::Payload>& payloads);

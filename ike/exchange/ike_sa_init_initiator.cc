@@ -105,7 +105,7 @@ void begin(Core& core, const Initiate& wanted) {
   core.settle(sa, wanted.id, connection);
   sa.handshake = std::make_unique<Handshake>();
   Handshake& handshake = *sa.handshake;
-  handshake.ni = core.random_bytes(kInitNonceSize);
+  handshake.ni = core.random_bytes(kNonceSize);
   handshake.group = connection->proposals.front().dh.front();
   handshake.child.child_index = wanted.child_index;
   handshake.packet = wanted;

@@ -173,7 +173,7 @@ void on_init_request(Core& core, const Datagram& datagram, const wire::Message& 
   handshake.candidates = std::move(fitting);
   handshake.init_request = datagram.data;
   handshake.ni = ni;
-  handshake.nr = core.random_bytes(kInitNonceSize);
+  handshake.nr = core.random_bytes(kNonceSize);
   handshake.group = sa.suite.dh;
   handshake.peer_public = ke.data;
   handshake.peer_hashes = peer_hashes(message);

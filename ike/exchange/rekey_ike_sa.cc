@@ -30,7 +30,6 @@ IkeSa* heir_of(Core& core, const IkeSa& sa) {
 
 namespace {
 
-constexpr std::size_t kNonceSize = 32;
 constexpr unsigned kMaxTries = 8;
 constexpr Duration kRetry = std::chrono::seconds(1);
 constexpr Duration kRekeyRetry = std::chrono::seconds(60);
