@@ -7,7 +7,6 @@
 #include "ike/exchange/tasks.h"
 #include "ike/exchange/window.h"
 #include "ike/wire/decode.h"
-#include "ike/wire/encode.h"
 #include "ike/wire/notify_data.h"
 
 namespace espalier::ike::exchange {
@@ -25,17 +24,7 @@ void send_unprotected(Core& core, const Datagram& datagram, const wire::Header& 
                       wire::Notify notify) {
   if (core.now < core.next_unprotected) return;
   core.next_unprotected = core.now + std::chrono::milliseconds(100);
-  wire::Message message;
-  message.header = request;
-  message.header.version = wire::kVersion2;
-  message.header.initiator = !request.initiator;
-  message.header.response = true;
-  message.payloads.emplace_back(std::move(notify));
-  auto bytes = wire::encode_clear(message);
-  if (!bytes) return;
-  ++core.counters.datagrams_out;
-  core.outputs.emplace_back(
-      Send{datagram.local, datagram.remote, datagram.encapsulated, std::move(*bytes)});
+  answer_stateless(core, datagram, request, std::move(notify));
 }
 
 // A request on an IKE SA that we do not have (section 2.21.4).

@@ -45,6 +45,13 @@ Bytes id_body(const wire::Identification& id) {
 }
 
 void add_certificates(Core& core, const IkeSa& sa, std::vector<wire::Payload>& payloads) {
+void add_certreq(Core& core, const Connection& connection, std::vector<wire::Payload>& payloads) {
+  if (connection.remote_auth.type != AuthType::kX509) return;
+  if (auto hashes = core.provider.certreq_hashes(connection.remote_auth.trust)) {
+    payloads.emplace_back(wire::CertReq{wire::CertEncoding::kX509Signature, std::move(*hashes)});
+  }
+}
+
   if (sa.connection->local_auth.type != AuthType::kX509) return;
   auto chain = core.provider.certificate_chain(sa.connection->local_auth.credential);
   if (!chain) return;  // signing has succeeded with it, so it is there

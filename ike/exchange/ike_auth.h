@@ -7,6 +7,8 @@
 namespace espalier::ike::exchange {
 
 [[nodiscard]] Bytes id_body(const wire::Identification& id);  // IDType | RESERVED | data
+// The authorities that we trust, where we expect a certificate (section 3.7).
+void add_certreq(Core& core, const Connection& connection, std::vector<wire::Payload>& payloads);
 void add_certificates(Core& core, const IkeSa& sa, std::vector<wire::Payload>& payloads);
 
 // Proves us: inline with a shared key, by a job with a certificate. The role's *_auth_made()

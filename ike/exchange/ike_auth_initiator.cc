@@ -18,11 +18,7 @@ void send_auth_request(Core& core, IkeSa& sa, Bytes no_ppk_auth) {
   idi.id = connection.local_id;
   payloads.emplace_back(std::move(idi));
   add_certificates(core, sa, payloads);
-  if (connection.remote_auth.type == AuthType::kX509) {
-    if (auto hashes = core.provider.certreq_hashes(connection.remote_auth.trust)) {
-      payloads.emplace_back(wire::CertReq{wire::CertEncoding::kX509Signature, std::move(*hashes)});
-    }
-  }
+  add_certreq(core, connection, payloads);
   if (connection.remote_id) {
     wire::Idr idr;
     idr.id = *connection.remote_id;

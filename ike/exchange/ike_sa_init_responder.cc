@@ -1,5 +1,6 @@
 #include "ike/exchange/admission.h"
 #include "ike/exchange/handshake.h"
+#include "ike/exchange/ike_auth.h"
 #include "ike/exchange/ike_sa_init.h"
 #include "ike/exchange/nat_detection.h"
 #include "ike/exchange/tasks.h"
@@ -13,28 +14,6 @@ namespace {
 
 constexpr std::size_t kCryptoBacklog =
     64;  // jobs in flight before strangers are asked for a cookie
-
-// An answer for which nothing is kept: COOKIE, INVALID_KE_PAYLOAD, NO_PROPOSAL_CHOSEN.
-void answer_stateless(Core& core, const Datagram& datagram, const wire::Header& request,
-                      wire::Notify notify) {
-  wire::Message message;
-  message.header = request;
-  message.header.initiator = false;
-  message.header.response = true;
-  message.payloads.emplace_back(std::move(notify));
-  auto bytes = wire::encode_clear(message);
-  if (!bytes) return;
-  ++core.counters.datagrams_out;
-  core.outputs.emplace_back(
-      Send{datagram.local, datagram.remote, datagram.encapsulated, std::move(*bytes)});
-}
-
-void add_certreq(Core& core, const Connection& connection, std::vector<wire::Payload>& payloads) {
-  if (connection.remote_auth.type != AuthType::kX509) return;
-  if (auto hashes = core.provider.certreq_hashes(connection.remote_auth.trust)) {
-    payloads.emplace_back(wire::CertReq{wire::CertEncoding::kX509Signature, std::move(*hashes)});
-  }
-}
 
 }  // namespace
 

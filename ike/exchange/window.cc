@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ike/exchange/protect.h"
+#include "ike/wire/encode.h"
 
 namespace espalier::ike::exchange {
 
@@ -71,6 +72,21 @@ void respond_notify(Core& core, IkeSa& sa, wire::ExchangeType exchange, std::uin
   std::vector<wire::Payload> payloads;
   payloads.emplace_back(std::move(payload));
   (void)send_response(core, sa, exchange, message_id, payloads);
+}
+
+void answer_stateless(Core& core, const Datagram& datagram, const wire::Header& request,
+                      wire::Notify payload) {
+  wire::Message message;
+  message.header = request;
+  message.header.version = wire::kVersion2;
+  message.header.initiator = !request.initiator;
+  message.header.response = true;
+  message.payloads.emplace_back(std::move(payload));
+  auto bytes = wire::encode_clear(message);
+  if (!bytes) return;
+  ++core.counters.datagrams_out;
+  core.outputs.emplace_back(
+      Send{datagram.local, datagram.remote, datagram.encapsulated, std::move(*bytes)});
 }
 
 bool resend_due(Core& core, IkeSa& sa) {

@@ -26,6 +26,9 @@ void send_ready_response(Core& core, IkeSa& sa, std::uint32_t message_id,
 // dropped.
 void respond_notify(Core& core, IkeSa& sa, wire::ExchangeType exchange, std::uint32_t message_id,
                     wire::Notify notify);
+// Answers a request with one notify in the clear, and keeps nothing.
+void answer_stateless(Core& core, const Datagram& datagram, const wire::Header& request,
+                      wire::Notify notify);
 [[nodiscard]] wire::Notify notify(wire::NotifyType type, Bytes data = {});
 
 // Sends the outstanding request again when it is due. False when the peer is to be given up.
