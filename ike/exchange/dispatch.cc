@@ -58,13 +58,19 @@ void stash(Core& core, IkeSa& sa, const Datagram& datagram) {
       core.run_crypto(sa, crypto::DeriveShared{handshake.key_pair, handshake.peer_public});
 }
 
-// The peer's address after a NAT moved, believed only of an authentic request (section 2.23).
+// Of an authentic request alone: its answer goes where it came from (section 2.11), and where a NAT
+// may have moved the peer, all that follows does (section 2.23).
 void follow_peer(Core& core, IkeSa& sa, const Datagram& datagram) {
+  sa.reply_path.reset();
   if (sa.remote == datagram.remote && sa.local == datagram.local &&
       sa.encapsulated == datagram.encapsulated)
     return;
   const bool handshake = sa.handshake && !sa.initiator;
-  if (!handshake && !sa.nat_remote) return;
+  if (!handshake && !sa.nat_remote) {
+    sa.reply_path = std::make_unique<Datagram>(
+        Datagram{datagram.local, datagram.remote, datagram.encapsulated, {}});
+    return;
+  }
   const IpAddress old_remote = sa.remote.address;
   sa.remote = datagram.remote;
   sa.local = datagram.local;
@@ -169,13 +175,6 @@ void open_and_handle(Core& core, IkeSa& sa, const Datagram& datagram, const wire
   if (header.response) return on_response(core, sa, header, std::move(*payloads));
   sa.last_request_hash = sa.pending_request_hash;
   follow_peer(core, sa, datagram);
-  const bool elsewhere = sa.remote != datagram.remote || sa.local != datagram.local ||
-                         sa.encapsulated != datagram.encapsulated;
-  sa.reply_path.reset();
-  if (elsewhere) {
-    sa.reply_path = std::make_unique<Datagram>(
-        Datagram{datagram.local, datagram.remote, datagram.encapsulated, {}});
-  }
   on_request(core, sa, header, std::move(*payloads));
 }
 
