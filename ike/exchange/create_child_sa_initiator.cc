@@ -31,19 +31,14 @@ void send_own_request(Core& core, IkeSa& sa) {
   }
 }
 
-// The old Child's next try after a rekey that failed.
-void retry_rekey_later(Core& core, IkeSa& sa, ChildSaId old) {
-  if (ChildSa* child = sa.find_child(old);
-      child != nullptr && child->state == ChildSa::State::kInstalled) {
-    child->rekey_at = core.now + core.spread(kRekeyRetry, 25);
-  }
-}
-
-// Nothing comes of ours. `at_peer`: the peer has agreed and believes that the Child stands, so it
-// is told that it does not.
+// Nothing comes of ours; a Child that it was to replace is rekeyed later. `at_peer`: the peer has
+// agreed and believes that the Child stands, so it is told that it does not.
 void own_failed(Core& core, IkeSa& sa, bool at_peer) {
   const ChildNegotiation& child = sa.own->child;
-  if (child.replaces != 0) retry_rekey_later(core, sa, child.replaces);
+  if (ChildSa* old = child.replaces != 0 ? sa.find_child(child.replaces) : nullptr;
+      old != nullptr && old->state == ChildSa::State::kInstalled) {
+    old->rekey_at = core.now + core.spread(kRekeyRetry, 25);
+  }
   if (at_peer) {
     Task task;
     task.kind = Task::Kind::kDeleteChild;
@@ -161,8 +156,7 @@ void on_own_child_spi(Core& core, IkeSa& sa, const KernelSpi& answer) {
   if (!answer.spi) {
     core.report_failure(sa, own.child.child_index, Side::kLocal, Reason::kKernelRefused,
                         answer.spi.error().to_string());
-    if (own.child.replaces != 0) retry_rekey_later(core, sa, own.child.replaces);
-    return finish_own(core, sa);
+    return own_failed(core, sa, false);
   }
   own.child.spi_in = *answer.spi;
   if (own.child.group == crypto::DhId::kNone) return send_own_request(core, sa);
@@ -220,9 +214,7 @@ void on_own_child_installed(Core& core, IkeSa& sa, const Status& status) {
   own.ticket = 0;
   ChildSa* child = sa.find_child(own.child.id);
   if (child == nullptr || child->state == ChildSa::State::kDraining) {
-    // The peer deleted it as soon as it stood.
-    if (own.child.replaces != 0) retry_rekey_later(core, sa, own.child.replaces);
-    return finish_own(core, sa);
+    return own_failed(core, sa, false);  // the peer deleted it as soon as it stood
   }
   if (!status) {
     core.report_failure(sa, own.child.child_index, Side::kLocal, Reason::kKernelRefused,
@@ -232,8 +224,7 @@ void on_own_child_installed(Core& core, IkeSa& sa, const Status& status) {
     child->state = ChildSa::State::kInstalled;
     child->outbound_keys.reset();
     queue_delete(core, sa, own.child.id);
-    if (own.child.replaces != 0) retry_rekey_later(core, sa, own.child.replaces);
-    return finish_own(core, sa);
+    return own_failed(core, sa, false);
   }
   if (own.step == OwnExchange::Step::kInbound) {
     child->inbound_installed = true;

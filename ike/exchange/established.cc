@@ -43,6 +43,15 @@ bool others_alive(Core& core, const IkeSa& sa) {
   return false;
 }
 
+void start_timers(Core& core, IkeSa& sa) {
+  const Connection& connection = *sa.connection;
+  if (connection.lifetime > Duration::zero())
+    sa.rekey_at = core.now + core.spread(connection.lifetime, 10);
+  if (connection.liveness.delay > Duration::zero())
+    sa.liveness_at = core.now + connection.liveness.delay;
+  if (sa.nat_local) sa.keepalive_at = core.now + core.settings.nat_keepalive;
+}
+
 void established(Core& core, IkeSa& sa, bool initial_contact) {
   const Connection& connection = *sa.connection;
   std::unique_ptr<Handshake> handshake = std::move(sa.handshake);
@@ -56,11 +65,7 @@ void established(Core& core, IkeSa& sa, bool initial_contact) {
     core.half_open.remove(sa.half_open_key.first.address);
     sa.counted_half_open = false;
   }
-  if (connection.lifetime > Duration::zero())
-    sa.rekey_at = core.now + core.spread(connection.lifetime, 10);
-  if (connection.liveness.delay > Duration::zero())
-    sa.liveness_at = core.now + connection.liveness.delay;
-  if (sa.nat_local) sa.keepalive_at = core.now + core.settings.nat_keepalive;
+  start_timers(core, sa);
   ++core.counters.ike_sas_established;
   core.report(IkeSaUp{sa.id, sa.connection_id, sa.initiator, false});
   if (initial_contact) {

@@ -13,6 +13,9 @@ inline constexpr Duration kTakeOver = std::chrono::seconds(3);
 [[nodiscard]] bool carries_already(Core& core, const IkeSa& sa, std::size_t child_index);
 [[nodiscard]] bool others_alive(Core& core, const IkeSa& sa);
 
+// A new IKE SA stands: when it is rekeyed, asked for life and kept through a NAT.
+void start_timers(Core& core, IkeSa& sa);
+
 // The handshake is over. `initial_contact`: the peer has no other IKE SA with us (RFC 7296
 // section 2.4).
 void established(Core& core, IkeSa& sa, bool initial_contact);

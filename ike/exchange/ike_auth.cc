@@ -2,6 +2,7 @@
 
 #include "ike/auth/signed_octets.h"
 #include "ike/exchange/child.h"
+#include "ike/exchange/established.h"
 #include "ike/exchange/handshake.h"
 #include "ike/exchange/tasks.h"
 #include "ike/exchange/window.h"
@@ -44,7 +45,6 @@ Bytes id_body(const wire::Identification& id) {
   return payload.body();
 }
 
-void add_certificates(Core& core, const IkeSa& sa, std::vector<wire::Payload>& payloads) {
 void add_certreq(Core& core, const Connection& connection, std::vector<wire::Payload>& payloads) {
   if (connection.remote_auth.type != AuthType::kX509) return;
   if (auto hashes = core.provider.certreq_hashes(connection.remote_auth.trust)) {
@@ -52,6 +52,7 @@ void add_certreq(Core& core, const Connection& connection, std::vector<wire::Pay
   }
 }
 
+void add_certificates(Core& core, const IkeSa& sa, std::vector<wire::Payload>& payloads) {
   if (sa.connection->local_auth.type != AuthType::kX509) return;
   auto chain = core.provider.certificate_chain(sa.connection->local_auth.credential);
   if (!chain) return;  // signing has succeeded with it, so it is there
@@ -243,7 +244,18 @@ void on_handshake_crypto(Core& core, IkeSa& sa, crypto::Outcome outcome) {
 }
 
 void on_handshake_installed(Core& core, IkeSa& sa, const Status& status) {
-  sa.initiator ? initiator_installed(core, sa, status) : responder_installed(core, sa, status);
+  Handshake& handshake = *sa.handshake;
+  handshake.ticket = 0;
+  ChildSa* child = sa.find_child(handshake.child.id);
+  if (child == nullptr) return;
+  if (!status) {
+    core.report_failure(sa, handshake.child.child_index, Side::kLocal, Reason::kKernelRefused,
+                        status.error().to_string());
+    remove_child(core, sa, handshake.child.id, Reason::kKernelRefused);
+    return sa.initiator ? finish_initiator(core, sa)
+                        : respond_without_child(core, sa, wire::NotifyType::kNoAdditionalSas);
+  }
+  sa.initiator ? initiator_installed(core, sa, *child) : responder_installed(core, sa, *child);
 }
 
 }  // namespace espalier::ike::exchange

@@ -24,10 +24,13 @@ void refuse_peer(Core& core, IkeSa& sa, Reason reason, std::string text);
 
 void initiator_auth_made(Core& core, IkeSa& sa, wire::AuthMethod method, Bytes data);
 void initiator_verified(Core& core, IkeSa& sa);
-void initiator_installed(Core& core, IkeSa& sa, const Status& status);
+// The kernel has an SA of the Child.
+void initiator_installed(Core& core, IkeSa& sa, ChildSa& child);
 
 void responder_auth_made(Core& core, IkeSa& sa, wire::AuthMethod method, Bytes data);
 void responder_verified(Core& core, IkeSa& sa);
-void responder_installed(Core& core, IkeSa& sa, const Status& status);
+void responder_installed(Core& core, IkeSa& sa, ChildSa& child);
+// IKE_AUTH is answered without the Child, whose failure is reported.
+void respond_without_child(Core& core, IkeSa& sa, wire::NotifyType error);
 
 }  // namespace espalier::ike::exchange

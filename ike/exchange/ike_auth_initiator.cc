@@ -133,25 +133,16 @@ void initiator_verified(Core& core, IkeSa& sa) {
   handshake.ticket = *ticket;
 }
 
-void initiator_installed(Core& core, IkeSa& sa, const Status& status) {
+void initiator_installed(Core& core, IkeSa& sa, ChildSa& child) {
   Handshake& handshake = *sa.handshake;
-  handshake.ticket = 0;
-  ChildSa* child = sa.find_child(handshake.child.id);
-  if (child == nullptr) return;
-  if (!status) {
-    core.report_failure(sa, handshake.child.child_index, Side::kLocal, Reason::kKernelRefused,
-                        status.error().to_string());
-    remove_child(core, sa, handshake.child.id, Reason::kKernelRefused);
-    return finish_initiator(core, sa);
-  }
   if (handshake.step == Handshake::Step::kInbound) {
-    child->inbound_installed = true;
+    child.inbound_installed = true;
     handshake.step = Handshake::Step::kOutbound;
-    handshake.ticket = install_outbound(core, sa, *child, false);
+    handshake.ticket = install_outbound(core, sa, child, false);
     return;
   }
-  outbound_stands(core, sa, *child);
-  child_up(core, sa, *child);
+  outbound_stands(core, sa, child);
+  child_up(core, sa, child);
   finish_initiator(core, sa);
 }
 

@@ -139,39 +139,31 @@ void on_auth_spi(Core& core, IkeSa& sa, const KernelSpi& answer) {
     handshake.ticket = *ticket;
     return;
   }
-  handshake.want_child = false;
-  handshake.child_error = wire::NotifyType::kNoAdditionalSas;
   core.report_failure(sa, handshake.child.child_index, Side::kLocal, Reason::kKernelRefused,
                       answer.spi.error().to_string());
+  respond_without_child(core, sa, wire::NotifyType::kNoAdditionalSas);
+}
+
+void respond_without_child(Core& core, IkeSa& sa, wire::NotifyType error) {
+  Handshake& handshake = *sa.handshake;
+  handshake.want_child = false;
+  handshake.child_error = error;
   send_auth_response(core, sa);
   established(core, sa, handshake.initial_contact);
 }
 
-void responder_installed(Core& core, IkeSa& sa, const Status& status) {
-  Handshake& handshake = *sa.handshake;
-  handshake.ticket = 0;
-  ChildSa* child = sa.find_child(handshake.child.id);
-  if (child == nullptr) return;
-  if (!status) {
-    core.report_failure(sa, handshake.child.child_index, Side::kLocal, Reason::kKernelRefused,
-                        status.error().to_string());
-    remove_child(core, sa, handshake.child.id, Reason::kKernelRefused);
-    handshake.want_child = false;
-    handshake.child_error = wire::NotifyType::kNoAdditionalSas;
-    send_auth_response(core, sa);
-    return established(core, sa, handshake.initial_contact);
-  }
-  child->inbound_installed = true;
+void responder_installed(Core& core, IkeSa& sa, ChildSa& child) {
+  child.inbound_installed = true;
   send_auth_response(core, sa);
-  established(core, sa, handshake.initial_contact);
-  child_up(core, sa, *child);
-  if (carries_already(core, sa, child->info.child_index)) {
+  established(core, sa, sa.handshake->initial_contact);
+  child_up(core, sa, child);
+  if (carries_already(core, sa, child.info.child_index)) {
     // Another Child carries the traffic, perhaps one that the peer's kernel kept over a restart.
     // The new one takes over when the peer is seen to use it; before that the peer may not have
     // heard of it.
-    child->release_at = core.now + kTakeOver;
+    child.release_at = core.now + kTakeOver;
   } else {
-    install_outbound(core, sa, *child, true, false);
+    install_outbound(core, sa, child, true, false);
   }
 }
 

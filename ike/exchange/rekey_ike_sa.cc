@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "ike/exchange/child.h"
+#include "ike/exchange/established.h"
 #include "ike/exchange/tasks.h"
 #include "ike/exchange/window.h"
 #include "ike/sa/proposal_choice.h"
@@ -63,12 +64,7 @@ Result<IkeSa*> make_successor(Core& core, IkeSa& old, const IkeRekey& ike, ByteV
   next.peer_id = old.peer_id;
   next.first_nonce = ike.ni;
   next.established = core.now;
-  const Connection& connection = *next.connection;
-  if (connection.lifetime > Duration::zero())
-    next.rekey_at = core.now + core.spread(connection.lifetime, 10);
-  if (connection.liveness.delay > Duration::zero())
-    next.liveness_at = core.now + connection.liveness.delay;
-  if (next.nat_local) next.keepalive_at = core.now + core.settings.nat_keepalive;
+  start_timers(core, next);
   ++core.counters.ike_sas_rekeyed;
   core.report(IkeSaUp{next.id, next.connection_id, initiator, true});
   core.schedule(next);
