@@ -5,7 +5,6 @@
 
 #include "crds/types/encode.h"
 #include "operator/reconcile/node_facts.h"
-#include "operator/reconcile/resources.h"
 
 namespace espalier::reconcile {
 namespace {
@@ -30,10 +29,6 @@ bool stands(const Json& wanted, const kube::Object& object) {
   return object.metadata.labels == want;
 }
 
-kube::Resource resource_of(Written kind) {
-  return kind == Written::kNodeEndpoint ? node_endpoints() : node_policies();
-}
-
 }  // namespace
 
 std::string_view name_of(Written kind) {
@@ -47,14 +42,19 @@ PlanReconciler::PlanReconciler(kube::Executor& executor, const Sources& sources,
       options_(options),
       enqueue_(std::move(enqueue)),
       mirror_(options.pod_network) {
-  listen(*sources_.nodes,
-         [this](const kube::Change& change) { mirror_.set_node(change.key().name, change.after); });
-  listen(*sources_.policies, [this](const kube::Change& change) {
-    mirror_.set_policy(change.key().name, change.after);
+  listen(*sources_.nodes, [this](const kube::Change& change) {
+    return mirror_.set_node(change.key().name, change.after);
   });
-  listen(*sources_.tunnels,
-         [this](const kube::Change& change) { mirror_.set_tunnel(change.key(), change.after); });
-  listen(*sources_.api_servers, [this](const kube::Change&) { take_api_servers(); });
+  listen(*sources_.policies, [this](const kube::Change& change) {
+    return mirror_.set_policy(change.key(), change.after);
+  });
+  listen(*sources_.tunnels, [this](const kube::Change& change) {
+    return mirror_.set_tunnel(change.key(), change.after);
+  });
+  listen(*sources_.api_servers, [this](const kube::Change&) {
+    take_api_servers();
+    return true;
+  });
   watch_written(*sources_.node_endpoints, Written::kNodeEndpoint);
   watch_written(*sources_.node_policies, Written::kNodePolicy);
 }
@@ -63,11 +63,9 @@ PlanReconciler::~PlanReconciler() {
   *alive_ = false;
 }
 
-void PlanReconciler::listen(kube::Informer& source, std::function<void(const kube::Change&)> take) {
+void PlanReconciler::listen(kube::Informer& source, std::function<bool(const kube::Change&)> take) {
   source.on_change([this, alive = alive_, take = std::move(take)](const kube::Change& change) {
-    if (!*alive) return;
-    take(change);
-    schedule();
+    if (*alive && take(change)) schedule();
   });
   source.on_synced([this, alive = alive_] {
     if (*alive) schedule();
@@ -213,7 +211,7 @@ kube::Reconciled PlanReconciler::write(const kube::Client& client, const WriteKe
     if (at != wanted_.end()) wanted = at->second;
   }
   const kube::ObjectPtr object = written(key.kind).store()->find(key.name);
-  const kube::Resource resource = resource_of(key.kind);
+  const kube::Resource& resource = written(key.kind).resource();
   if (!wanted) {
     if (!object || object->metadata.deleting()) return kube::reconciled();
     const auto removed = client.remove(resource, object->key(), {object->metadata.uid, {}});

@@ -78,7 +78,8 @@ class PlanReconciler {
   [[nodiscard]] Counts counts() const;  // from any thread
 
  private:
-  void listen(kube::Informer& source, std::function<void(const kube::Change&)> take);
+  // `take` says whether there is something to plan.
+  void listen(kube::Informer& source, std::function<bool(const kube::Change&)> take);
   void watch_written(kube::Informer& source, Written kind);
   void schedule();
   void plan();

@@ -186,6 +186,23 @@ TEST_F(PlanReconcilerTest, AnInvalidObjectIsNamedAndLeavesTheOthersAlone) {
   EXPECT_THAT(refusals_, ElementsAre("IPsecPolicy bad: "));
 }
 
+TEST_F(PlanReconcilerTest, AHeartbeatPlansNothing) {
+  policy("mesh", kMesh);
+  begin();
+  const auto plans = reconciler_->counts().plans;
+  auto beat = server_.find(kube::nodes(), "node1")->json;
+  beat["status"]["conditions"] = {{{"type", "Ready"}, {"lastHeartbeatTime", "now"}}};
+  server_.put(kube::nodes(), beat);
+  auto reported = server_.find(ipsec_policies(), "mesh")->json;
+  reported["status"]["nodes"] = {{"wanted", 2}};
+  server_.put(ipsec_policies(), reported);
+  settle();
+  EXPECT_EQ(reconciler_->counts().plans, plans);
+  node("node1", "10.0.0.7");
+  settle();
+  EXPECT_EQ(reconciler_->counts().plans, plans + 1);
+}
+
 TEST_F(PlanReconcilerTest, ARefusedWriteIsTold) {
   begin();
   kube::testing::Fault fault;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "crds/types/decode.h"
+#include "operator/reconcile/decoding.h"
 #include "operator/reconcile/resources.h"
 #include "operator/reconcile/status/policy_status.h"
 #include "operator/reconcile/status/tunnel_status.h"
@@ -11,12 +12,6 @@ namespace espalier::reconcile {
 namespace {
 
 using kube::Json;
-
-crds::Document document_of(const kube::Object& object) {
-  crds::Document document;
-  document.json = object.json;
-  return document;
-}
 
 Json with_status(const kube::ObjectKey& key, Json status) {
   Json metadata = {{"name", key.name}};

@@ -1,6 +1,7 @@
 #include "operator/reconcile/world_mirror.h"
 
 #include "crds/types/decode.h"
+#include "operator/reconcile/decoding.h"
 #include "operator/reconcile/node_facts.h"
 
 namespace espalier::reconcile {
@@ -9,9 +10,7 @@ namespace {
 // A kind of ours out of an object, or the first of its problems.
 template <typename Kind>
 Result<std::shared_ptr<const Kind>> decode_as(const kube::Object& object) {
-  crds::Document document;
-  document.json = object.json;
-  crds::Decoded decoded = crds::decode(std::move(document));
+  crds::Decoded decoded = crds::decode(document_of(object));
   if (!decoded.problems.empty()) {
     const crds::Problem& problem = decoded.problems.front();
     return fail(Code::kInvalid, problem.field.empty() ? problem.object : problem.field,
@@ -26,55 +25,58 @@ Result<std::shared_ptr<const Kind>> decode_as(const kube::Object& object) {
 
 }  // namespace
 
-void WorldMirror::set_node(const std::string& name, const kube::ObjectPtr& object) {
-  refused_.erase("Node " + name);
+bool WorldMirror::set_node(const std::string& name, const kube::ObjectPtr& object) {
+  const std::string refusal = take_refusal("Node " + name);
+  const auto known = nodes_.find(name);
+  const auto endpoint = known != nodes_.end() ? known->second.endpoint : nullptr;
   if (!object || object->metadata.deleting() || !runs_linux(*object)) {
     nodes_.erase(name);
-    return;
+    return endpoint != nullptr || !refusal.empty();
   }
   Node& node = nodes_[name];
   node.object = object;
   make_endpoint(name, node);
+  return node.endpoint != endpoint || refusal_of("Node " + name) != refusal;
 }
 
-void WorldMirror::set_policy(const std::string& name, const kube::ObjectPtr& object) {
-  const std::string subject = "IPsecPolicy " + name;
-  refused_.erase(subject);
-  selectors_changed_ = true;
-  if (!object || object->metadata.deleting()) {
-    policies_.erase(name);
-    return;
-  }
-  auto decoded = decode_as<crds::IPsecPolicy>(*object);
+template <typename Kind>
+bool WorldMirror::set(Kept<Kind>& kept, const std::string& subject, const kube::ObjectKey& key,
+                      const kube::ObjectPtr& object) {
+  const std::string refusal = take_refusal(subject);
+  if (!object || object->metadata.deleting()) return kept.erase(key) != 0 || !refusal.empty();
+  auto decoded = decode_as<Kind>(*object);
   if (!decoded) {
-    policies_.erase(name);
-    return refuse(subject, decoded.error().to_string());
+    refuse(subject, decoded.error().to_string());
+    return kept.erase(key) != 0 || refusal_of(subject) != refusal;
   }
-  auto& known = policies_[name];
+  auto& known = kept[key];
   // A status that changed makes no other policy.
   if (known && known->spec == (*decoded)->spec && known->meta.uid == (*decoded)->meta.uid &&
       known->meta.generation == (*decoded)->meta.generation)
-    return;
+    return false;
   known = std::move(*decoded);
+  return true;
 }
 
-void WorldMirror::set_tunnel(const kube::ObjectKey& key, const kube::ObjectPtr& object) {
-  const std::string subject = "Tunnel " + key.to_string();
+bool WorldMirror::set_policy(const kube::ObjectKey& key, const kube::ObjectPtr& object) {
+  const bool changed = set(policies_, "IPsecPolicy " + key.to_string(), key, object);
+  selectors_changed_ = selectors_changed_ || changed;
+  return changed;
+}
+
+bool WorldMirror::set_tunnel(const kube::ObjectKey& key, const kube::ObjectPtr& object) {
+  return set(tunnels_, "Tunnel " + key.to_string(), key, object);
+}
+
+std::string WorldMirror::refusal_of(const std::string& subject) const {
+  const auto at = refused_.find(subject);
+  return at == refused_.end() ? std::string() : at->second;
+}
+
+std::string WorldMirror::take_refusal(const std::string& subject) {
+  std::string refusal = refusal_of(subject);
   refused_.erase(subject);
-  if (!object || object->metadata.deleting()) {
-    tunnels_.erase(key);
-    return;
-  }
-  auto decoded = decode_as<crds::Tunnel>(*object);
-  if (!decoded) {
-    tunnels_.erase(key);
-    return refuse(subject, decoded.error().to_string());
-  }
-  auto& known = tunnels_[key];
-  if (known && known->spec == (*decoded)->spec && known->meta.uid == (*decoded)->meta.uid &&
-      known->meta.generation == (*decoded)->meta.generation)
-    return;
-  known = std::move(*decoded);
+  return refusal;
 }
 
 void WorldMirror::gather_label_keys() {
@@ -114,7 +116,7 @@ plan::World WorldMirror::world() {
   for (const auto& [name, node] : nodes_) {
     if (node.endpoint) world.endpoints.push_back(node.endpoint);
   }
-  for (const auto& [name, policy] : policies_) world.policies.push_back(policy);
+  for (const auto& [key, policy] : policies_) world.policies.push_back(policy);
   for (const auto& [key, tunnel] : tunnels_) world.tunnels.push_back(tunnel);
   world.api_servers = api_servers_;
   return world;

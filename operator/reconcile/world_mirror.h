@@ -24,10 +24,11 @@ class WorldMirror {
  public:
   explicit WorldMirror(crds::PodNetwork pod_network) : pod_network_(pod_network) {}
 
-  // `object` null: it is gone.
-  void set_node(const std::string& name, const kube::ObjectPtr& object);
-  void set_policy(const std::string& name, const kube::ObjectPtr& object);
-  void set_tunnel(const kube::ObjectKey& key, const kube::ObjectPtr& object);
+  // `object` null: it is gone. True when world() or refused() is another one now: what only lives
+  // on (a Node's heartbeat, a status) changes neither.
+  bool set_node(const std::string& name, const kube::ObjectPtr& object);
+  bool set_policy(const kube::ObjectKey& key, const kube::ObjectPtr& object);
+  bool set_tunnel(const kube::ObjectKey& key, const kube::ObjectPtr& object);
   void set_api_servers(std::vector<Endpoint> servers) { api_servers_ = std::move(servers); }
 
   [[nodiscard]] plan::World world();
@@ -40,14 +41,22 @@ class WorldMirror {
     kube::ObjectPtr object;
     std::shared_ptr<const crds::NodeEndpoint> endpoint;  // null: to be made, or refused
   };
+  template <typename Kind>
+  using Kept = std::map<kube::ObjectKey, std::shared_ptr<const Kind>>;
+
+  template <typename Kind>
+  bool set(Kept<Kind>& kept, const std::string& subject, const kube::ObjectKey& key,
+           const kube::ObjectPtr& object);
+  [[nodiscard]] std::string refusal_of(const std::string& subject) const;  // empty: none
+  [[nodiscard]] std::string take_refusal(const std::string& subject);
   void refuse(const std::string& subject, const std::string& why) { refused_[subject] = why; }
   void gather_label_keys();
   void make_endpoint(const std::string& name, Node& node);
 
   const crds::PodNetwork pod_network_;
   std::map<std::string, Node> nodes_;
-  std::map<std::string, std::shared_ptr<const crds::IPsecPolicy>> policies_;
-  std::map<kube::ObjectKey, std::shared_ptr<const crds::Tunnel>> tunnels_;
+  Kept<crds::IPsecPolicy> policies_;
+  Kept<crds::Tunnel> tunnels_;
   std::vector<Endpoint> api_servers_;
   std::set<std::string> label_keys_;
   bool selectors_changed_ = false;
