@@ -1,5 +1,8 @@
 #include "operator/run/operator_metrics.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include <prometheus/counter.h>
 #include <prometheus/histogram.h>
 #include <prometheus/metric_family.h>
@@ -7,47 +10,94 @@
 #include <prometheus/text_serializer.h>
 
 #include "base/process/process.h"
+#include "nodeagent/telemetry/prometheus/family.h"
 
 namespace espalier::operator_run {
 namespace {
 
+using Build = telemetry::FamilyBuilder;
+
 double seconds(Duration time) {
   return std::chrono::duration<double>(time).count();
 }
+// Families in the order in which they are to be read; one without a sample is left out.
 class Text {
  public:
-  using Labels = std::vector<std::pair<std::string, std::string>>;
-
-  void gauge(const char* name, const char* help, double value, const Labels& labels = {}) {
-    add(prometheus::MetricType::Gauge, name, help, value, labels);
+  void add(const Build& build) {
+    if (!build.family().metric.empty()) families_.push_back(build.family());
   }
-  void counter(const char* name, const char* help, double value, const Labels& labels = {}) {
-    add(prometheus::MetricType::Counter, name, help, value, labels);
+  template <typename Value>
+  void add(Build build, Value value, Build::Labels labels = {}) {
+    build.add(labels, value);
+    add(build);
   }
-  [[nodiscard]] std::vector<prometheus::MetricFamily> take() { return std::move(families_); }
+  void add(std::vector<prometheus::MetricFamily> families) {
+    std::move(families.begin(), families.end(), std::back_inserter(families_));
+  }
+  [[nodiscard]] std::string serialize() const {
+    return prometheus::TextSerializer().Serialize(families_);
+  }
 
  private:
-  void add(prometheus::MetricType type, const char* name, const char* help, double value,
-           const Labels& labels) {
-    if (families_.empty() || families_.back().name != name) {
-      families_.emplace_back();
-      families_.back().name = name;
-      families_.back().help = help;
-      families_.back().type = type;
-    }
-    prometheus::ClientMetric metric;
-    for (const auto& [key, text] : labels) metric.label.push_back({key, text});
-    (type == prometheus::MetricType::Gauge ? metric.gauge.value : metric.counter.value) = value;
-    families_.back().metric.push_back(std::move(metric));
-  }
   std::vector<prometheus::MetricFamily> families_;
 };
 
 void add_process(Text& text) {
   const process::Resources used = process::resources_used();
-  text.counter("process_cpu_seconds_total", "User and system processor time.", used.cpu_seconds);
-  text.gauge("process_resident_memory_bytes", "Resident memory.",
-             static_cast<double>(used.resident_bytes));
+  text.add(Build::counter("process_cpu_seconds_total", "User and system processor time."),
+           used.cpu_seconds);
+  text.add(Build::gauge("process_resident_memory_bytes", "Resident memory."), used.resident_bytes);
+}
+
+void add_queues(Text& text, const OperatorMetrics::Sources& sources) {
+  auto depth = Build::gauge("workqueue_depth", "Keys that wait.");
+  auto adds = Build::counter("workqueue_adds_total", "Keys added.");
+  auto retries = Build::counter("workqueue_retries_total", "Keys tried again.");
+  for (const auto& [name, read] : sources.queues) {
+    const kube::QueueCounts counts = read();
+    depth.add({{"name", name}}, std::uint64_t{counts.depth});
+    adds.add({{"name", name}}, counts.adds);
+    retries.add({{"name", name}}, counts.retries);
+  }
+  for (const Build* build : {&depth, &adds, &retries}) text.add(*build);
+}
+
+void add_plan(Text& text, const reconcile::PlanReconciler::Counts& plan) {
+  const auto gauge = [&](const char* name, const char* help, std::uint64_t value) {
+    text.add(Build::gauge(name, help), value);
+  };
+  gauge("espalier_operator_nodes", "Nodes that take part.", plan.nodes);
+  gauge("espalier_operator_policies", "IPsecPolicies in force.", plan.policies);
+  gauge("espalier_operator_tunnels", "Tunnels in force.", plan.tunnels);
+  gauge("espalier_operator_refused_objects",
+        "Objects that are left out because something is wrong with them.", plan.refused);
+  text.add(Build::counter("espalier_operator_plans_total", "Plans made."), plan.plans);
+}
+
+void add_transport(Text& text, const kube::PacedTransport::Counts& transport) {
+  text.add(Build::counter("rest_client_requests_total", "Requests but watches."), transport.calls);
+  text.add(Build::counter("rest_client_retries_total", "Requests tried again."), transport.retries);
+  text.add(Build::counter("rest_client_throttled_total", "Requests that had to wait."),
+           transport.throttled);
+}
+
+void add_watches(Text& text, const OperatorMetrics::Sources& sources) {
+  auto lists = Build::counter("espalier_watch_lists_total", "Whole sets asked for.");
+  auto watches = Build::counter("espalier_watches_total", "Watches opened.");
+  auto events = Build::counter("espalier_watch_events_total", "Events received.");
+  auto expired = Build::counter("espalier_watch_expired_total",
+                                "Times the server had forgotten our place (410).");
+  auto problems = Build::counter("espalier_watch_problems_total", "Watches and lists that failed.");
+  for (const kube::Informer* informer : sources.informers) {
+    const kube::Watcher::Counts counts = informer->counts();
+    const std::string& kind = informer->resource().kind;
+    lists.add({{"kind", kind}}, counts.lists);
+    watches.add({{"kind", kind}}, counts.watches);
+    events.add({{"kind", kind}}, counts.events);
+    expired.add({{"kind", kind}}, counts.expired);
+    problems.add({{"kind", kind}}, counts.problems);
+  }
+  for (const Build* build : {&lists, &watches, &events, &expired, &problems}) text.add(*build);
 }
 
 }  // namespace
@@ -90,69 +140,24 @@ void OperatorMetrics::worked(const std::string& queue, Duration took,
 
 std::string OperatorMetrics::text() {
   const Sources& sources = parts_->sources;
-  Text text;
-  text.gauge("espalier_build_info", "The program's version, in a label.", 1,
-             {{"version", ESPALIER_VERSION}});
-  add_process(text);
-  text.gauge("leader_election_master_status", "1 in the replica that writes.",
-             sources.leads() ? 1 : 0, {{"name", "espalier-operator"}});
-
-  const auto queues = [&](const char* metric, const char* help, bool counter, auto member) {
-    for (const auto& [name, counts] : sources.queues) {
-      const auto value = static_cast<double>(counts().*member);
-      if (counter) {
-        text.counter(metric, help, value, {{"name", name}});
-      } else {
-        text.gauge(metric, help, value, {{"name", name}});
-      }
-    }
-  };
-  queues("workqueue_depth", "Keys that wait.", false, &kube::QueueCounts::depth);
-  queues("workqueue_adds_total", "Keys added.", true, &kube::QueueCounts::adds);
-  queues("workqueue_retries_total", "Keys tried again.", true, &kube::QueueCounts::retries);
-
-  const auto plan = sources.plan();
-  text.gauge("espalier_operator_nodes", "Nodes that take part.", static_cast<double>(plan.nodes));
-  text.gauge("espalier_operator_policies", "IPsecPolicies in force.",
-             static_cast<double>(plan.policies));
-  text.gauge("espalier_operator_tunnels", "Tunnels in force.", static_cast<double>(plan.tunnels));
-  text.gauge("espalier_operator_refused_objects",
-             "Objects that are left out because something is wrong with them.",
-             static_cast<double>(plan.refused));
-  text.counter("espalier_operator_plans_total", "Plans made.", static_cast<double>(plan.plans));
-
-  for (const certificates::Expiry& each : sources.expiries()) {
-    text.gauge("espalier_ca_not_after_timestamp_seconds", "When a CA's certificate ends.",
-               static_cast<double>(each.not_after.time_since_epoch().count()),
-               {{"role", each.role}, {"subject", each.subject}});
-  }
-
-  const auto transport = sources.transport();
-  text.counter("rest_client_requests_total", "Requests but watches.",
-               static_cast<double>(transport.calls));
-  text.counter("rest_client_retries_total", "Requests tried again.",
-               static_cast<double>(transport.retries));
-  text.counter("rest_client_throttled_total", "Requests that had to wait.",
-               static_cast<double>(transport.throttled));
-
-  const auto watches = [&](const char* metric, const char* help, auto member) {
-    for (const kube::Informer* informer : sources.informers) {
-      text.counter(metric, help, static_cast<double>(informer->counts().*member),
-                   {{"kind", informer->resource().kind}});
-    }
-  };
-  using Counts = kube::Watcher::Counts;
-  watches("espalier_watch_lists_total", "Whole sets asked for.", &Counts::lists);
-  watches("espalier_watches_total", "Watches opened.", &Counts::watches);
-  watches("espalier_watch_events_total", "Events received.", &Counts::events);
-  watches("espalier_watch_expired_total", "Times the server had forgotten our place (410).",
-          &Counts::expired);
-  watches("espalier_watch_problems_total", "Watches and lists that failed.", &Counts::problems);
-
   try {
-    auto families = text.take();
-    for (auto& family : parts_->registry.Collect()) families.push_back(std::move(family));
-    return prometheus::TextSerializer().Serialize(families);
+    Text text;
+    text.add(Build::gauge("espalier_build_info", "The program's version, in a label."), 1.0,
+             {{"version", ESPALIER_VERSION}});
+    add_process(text);
+    text.add(Build::gauge("leader_election_master_status", "1 in the replica that writes."),
+             sources.leads(), {{"name", "espalier-operator"}});
+    add_queues(text, sources);
+    add_plan(text, sources.plan());
+    auto ends =
+        Build::gauge("espalier_ca_not_after_timestamp_seconds", "When a CA's certificate ends.");
+    for (const certificates::Expiry& each : sources.expiries())
+      ends.add({{"role", each.role}, {"subject", each.subject}}, each.not_after);
+    text.add(ends);
+    add_transport(text, sources.transport());
+    add_watches(text, sources);
+    text.add(parts_->registry.Collect());
+    return text.serialize();
   } catch (const std::exception&) {
     return {};
   }

@@ -25,6 +25,7 @@
 #include "kube/run/thread_executor.h"
 #include "nodeagent/telemetry/http/listen_address.h"
 #include "nodeagent/telemetry/http/responder.h"
+#include "nodeagent/telemetry/prometheus/family.h"
 #include "operator/certificates/controller/node_certificates.h"
 #include "operator/certificates/nss/nss_signing_keys.h"
 #include "operator/reconcile/plan_reconciler.h"
@@ -65,7 +66,7 @@ void trim_node(kube::Json& json) {
 class Operator {
  public:
   Operator(const RunOptions& options, OperatorLog& log)
-      : options_(options), log_(log), executor_("operator") {}
+      : options_(options), identity_(identity_of(options)), log_(log), executor_("operator") {}
   ~Operator() { stop(); }
   Operator(const Operator&) = delete;
   Operator& operator=(const Operator&) = delete;
@@ -74,8 +75,10 @@ class Operator {
   void stop();
 
  private:
-  kube::Informer* follow(kube::Transport& transport, const kube::Resource& resource,
-                         kube::Selection selection = {}, kube::Trim trim = {});
+  kube::Informer* follow(const kube::Resource& resource, kube::Selection selection = {},
+                         kube::Trim trim = {});
+  template <typename Key, typename Describe>
+  void observe(kube::Controller<Key>& controller, const char* queue, Describe describe);
   void make_writers();
   void make_reconciler();
   [[nodiscard]] Status make_certificates();
@@ -89,6 +92,7 @@ class Operator {
   [[nodiscard]] Status serve();
 
   const RunOptions& options_;
+  const std::string identity_;
   OperatorLog& log_;
   kube::ThreadExecutor executor_;
   std::unique_ptr<kube::Transport> transport_;
@@ -115,10 +119,10 @@ class Operator {
   std::atomic<bool> stopped_{false};
 };
 
-kube::Informer* Operator::follow(kube::Transport& transport, const kube::Resource& resource,
-                                 kube::Selection selection, kube::Trim trim) {
+kube::Informer* Operator::follow(const kube::Resource& resource, kube::Selection selection,
+                                 kube::Trim trim) {
   informers_.push_back(std::make_unique<kube::Informer>(
-      transport, executor_, kube::WatchSpec{resource, std::move(selection), std::move(trim)},
+      *paced_, executor_, kube::WatchSpec{resource, std::move(selection), std::move(trim)},
       process::random_seed()));
   informers_.back()->on_problem([this, kind = resource.kind](const kube::ApiError& error) {
     if (stopped_) return;  // its end, not a problem
@@ -131,16 +135,18 @@ kube::Informer* Operator::follow(kube::Transport& transport, const kube::Resourc
   return informers_.back().get();
 }
 
+template <typename Key, typename Describe>
+void Operator::observe(kube::Controller<Key>& controller, const char* queue, Describe describe) {
+  controller.observe([this, queue, describe](const Key& key, Duration took,
+                                             const kube::Reconciled& result) {
+    metrics_->worked(queue, took, result);
+    if (result || stopped_ || result.error().kind == kube::ErrorKind::kConflict) return;
+    log_.warn("it failed and is tried again",
+              {{"queue", queue}, {"object", describe(key)}, {"error", result.error().to_string()}});
+  });
+}
+
 void Operator::make_writers() {
-  const auto observe = [this](auto& controller, const char* queue, auto describe) {
-    controller.observe(
-        [this, queue, describe](const auto& key, Duration took, const kube::Reconciled& result) {
-          metrics_->worked(queue, took, result);
-          if (result || stopped_ || result.error().kind == kube::ErrorKind::kConflict) return;
-          log_.warn("writing failed",
-                    {{"object", describe(key)}, {"error", result.error().to_string()}});
-        });
-  };
   // Whoever leads does it; the guard of leader_only_ would refuse it anyway.
   writers_ = std::make_unique<kube::Controller<WriteKey>>([this](const WriteKey& key) {
     return leads() ? reconciler_->write(*client_, key) : kube::reconciled();
@@ -157,13 +163,13 @@ void Operator::make_writers() {
 
 void Operator::make_reconciler() {
   PlanReconciler::Sources sources;
-  sources.nodes = follow(*paced_, kube::nodes(), {}, trim_node);
-  sources.policies = follow(*paced_, reconcile::ipsec_policies());
-  sources.tunnels = follow(*paced_, reconcile::tunnels());
+  sources.nodes = follow(kube::nodes(), {}, trim_node);
+  sources.policies = follow(reconcile::ipsec_policies());
+  sources.tunnels = follow(reconcile::tunnels());
   sources.api_servers =
-      follow(*paced_, reconcile::endpoint_slices(), {"default", {}, "metadata.name=kubernetes"});
-  sources.node_endpoints = node_endpoints_ = follow(*paced_, reconcile::node_endpoints());
-  sources.node_policies = follow(*paced_, reconcile::node_policies());
+      follow(reconcile::endpoint_slices(), {"default", {}, "metadata.name=kubernetes"});
+  sources.node_endpoints = node_endpoints_ = follow(reconcile::node_endpoints());
+  sources.node_policies = follow(reconcile::node_policies());
   PlanReconciler::Options how;
   how.pod_network = options_.pod_network;
   reconciler_ = std::make_unique<PlanReconciler>(
@@ -198,11 +204,11 @@ Status Operator::make_certificates() {
   keys_ = std::move(*keys);
   kube::EventRecorder::Config reporter;
   reporter.controller = "espalier.io/operator";
-  reporter.instance = identity_of(options_);
+  reporter.instance = identity_;
   events_ = std::make_unique<kube::EventSender>(*leader_only_, executor_, std::move(reporter),
                                                 process::random_seed(), process::wall_time_text);
-  requests_ = follow(*paced_, kube::certificate_signing_requests(),
-                     {{}, {}, "spec.signerName=espalier.io/node"});
+  requests_ =
+      follow(kube::certificate_signing_requests(), {{}, {}, "spec.signerName=espalier.io/node"});
   certificates::NodeCertificates::Options how;
   how.ns = options_.ns;
   how.tell = [this](kube::Happening happening) { events_->record(std::move(happening)); };
@@ -216,13 +222,9 @@ Status Operator::make_certificates() {
         return key == kCa ? certificates_->reconcile_ca(process::wall_now())
                           : certificates_->reconcile_request(key, process::wall_now());
       });
-  signers_->observe(
-      [this](const kube::ObjectKey& key, Duration took, const kube::Reconciled& result) {
-        metrics_->worked("certificates", took, result);
-        if (result || stopped_ || result.error().kind == kube::ErrorKind::kConflict) return;
-        log_.warn("certificates", {{"object", key == kCa ? "the CA" : key.name},
-                                   {"error", result.error().to_string()}});
-      });
+  observe(*signers_, "certificates", [](const kube::ObjectKey& key) {
+    return key == kCa ? std::string("the CA") : "CertificateSigningRequest " + key.name;
+  });
   requests_->on_change([this](const kube::Change& change) {
     if (leads() && !change.deleted()) signers_->add(change.key());
   });
@@ -237,10 +239,10 @@ void Operator::enqueue_certificates() {
 void Operator::make_elector() {
   kube::ElectionConfig config;
   config.lease = {options_.ns, "espalier-operator"};
-  config.identity = identity_of(options_);
+  config.identity = identity_;
   kube::Elector::Handlers handlers;
-  handlers.on_started = [this, identity = config.identity] {
-    log_.info("leads", {{"lease", options_.ns + "/espalier-operator"}, {"identity", identity}});
+  handlers.on_started = [this] {
+    log_.info("leads", {{"lease", options_.ns + "/espalier-operator"}, {"identity", identity_}});
     reconciler_->enqueue_all();
     statuses_->enqueue_all();
     enqueue_certificates();
@@ -262,8 +264,7 @@ void Operator::beat() {
 }
 
 http::Reply Operator::document(std::string_view path) {
-  if (path == "/metrics")
-    return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_->text()};
+  if (path == "/metrics") return {200, telemetry::kExpositionType, metrics_->text()};
   if (path == "/healthz") {
     const TimePoint last{Duration(beat_.load())};
     if (process::monotonic_now() - last > kStuck)

@@ -13,6 +13,9 @@
 
 namespace espalier::telemetry {
 
+// The Content-Type of what prometheus::TextSerializer writes.
+inline constexpr const char* kExpositionType = "text/plain; version=0.0.4; charset=utf-8";
+
 class FamilyBuilder {
  public:
   using Labels = std::initializer_list<std::pair<const char*, std::string_view>>;

@@ -10,13 +10,12 @@
 #include "nodeagent/telemetry/health.h"
 #include "nodeagent/telemetry/http/listen_address.h"
 #include "nodeagent/telemetry/http/responder.h"
+#include "nodeagent/telemetry/prometheus/family.h"
 
 namespace espalier::telemetry {
 namespace {
 
 using http::Reply;
-
-constexpr const char* kExpositionType = "text/plain; version=0.0.4; charset=utf-8";
 
 Reply unavailable(std::string why) {
   return {503, {}, std::move(why) + "\n"};
