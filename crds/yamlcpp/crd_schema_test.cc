@@ -8,7 +8,7 @@
 
 #include "crds/types/decode.h"
 #include "crds/types/status.h"
-#include "crds/yamlcpp/yaml_documents.h"
+#include "crds/yamlcpp/collected_documents.h"
 #include "tests/source_dir.h"
 
 namespace espalier::crds {
@@ -18,7 +18,7 @@ Json read_crd(const std::string& plural) {
   const std::string path = source_dir() + "/crds/espalier.io_" + plural + ".yaml";
   std::ifstream stream(path);
   const std::string text((std::istreambuf_iterator<char>(stream)), {});
-  Documents read = read_documents(text, path);
+  Documents read = collect_documents(text, path);
   for (const Problem& problem : read.problems) ADD_FAILURE() << problem.to_string();
   if (read.documents.size() != 1) {
     ADD_FAILURE() << path << " holds " << read.documents.size() << " documents";

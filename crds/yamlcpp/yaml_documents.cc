@@ -116,11 +116,4 @@ Problems read_documents(std::string_view text, const std::string& file,
   return problems;
 }
 
-Documents read_documents(std::string_view text, const std::string& file) {
-  Documents read;
-  read.problems = read_documents(
-      text, file, [&](Document document) { read.documents.push_back(std::move(document)); });
-  return read;
-}
-
 }  // namespace espalier::crds

@@ -13,7 +13,6 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "crds/types/document.h"
 #include "crds/types/problem.h"
@@ -30,13 +29,5 @@ inline constexpr std::size_t kMaxDepth = 32;          // lists and maps inside e
 // only.
 [[nodiscard]] Problems read_documents(std::string_view text, const std::string& file,
                                       const std::function<void(Document)>& take);
-
-// The same, collected.
-struct Documents {
-  std::vector<Document> documents;
-  Problems problems;
-};
-
-[[nodiscard]] Documents read_documents(std::string_view text, const std::string& file);
 
 }  // namespace espalier::crds

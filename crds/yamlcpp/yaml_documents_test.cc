@@ -1,8 +1,7 @@
-#include "crds/yamlcpp/yaml_documents.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "crds/yamlcpp/collected_documents.h"
 #include "crds/yamlcpp/plain_scalar.h"
 
 namespace espalier::crds {
@@ -13,14 +12,14 @@ using testing::HasSubstr;
 
 std::vector<std::string> problems(std::string_view text) {
   std::vector<std::string> lines;
-  for (const Problem& problem : read_documents(text, "f.yaml").problems) {
+  for (const Problem& problem : collect_documents(text, "f.yaml").problems) {
     lines.push_back(problem.to_string());
   }
   return lines;
 }
 
 TEST(ReadDocuments, KeepsWhereEveryKeyAndValueStands) {
-  const Documents read = read_documents(
+  const Documents read = collect_documents(
       "---\n# a comment\na: 1\nb:\n- {c/d: x}\n- [v, w]\n---\n---\ne: {}\n", "f.yaml");
   ASSERT_THAT(read.problems, ElementsAre());
   ASSERT_EQ(read.documents.size(), 2U) << "the empty document is none";
@@ -36,8 +35,8 @@ TEST(ReadDocuments, KeepsWhereEveryKeyAndValueStands) {
 }
 
 TEST(ReadDocuments, ReadsJson) {
-  const Documents read =
-      read_documents("{\n\t\"a\": \"10.0.0.0\\/8\",\n\t\"b\": [true, null, -1.5e3]\n}\n", "f.json");
+  const Documents read = collect_documents(
+      "{\n\t\"a\": \"10.0.0.0\\/8\",\n\t\"b\": [true, null, -1.5e3]\n}\n", "f.json");
   ASSERT_THAT(read.problems, ElementsAre());
   EXPECT_EQ(read.documents.at(0).json,
             Json::parse(R"({"a":"10.0.0.0/8","b":[true,null,-1500.0]})"));
@@ -50,7 +49,7 @@ TEST(ReadDocuments, RefusesAKeyThatComesTwice) {
 }
 
 TEST(ReadDocuments, AliasesAreBounded) {
-  EXPECT_EQ(read_documents("a: &x {b: 1}\nc: *x\n", "").documents.at(0).json,
+  EXPECT_EQ(collect_documents("a: &x {b: 1}\nc: *x\n", "").documents.at(0).json,
             Json::parse(R"({"a":{"b":1},"c":{"b":1}})"));
   // Each line has nine times what the line before it had.
   std::string laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n";
@@ -93,7 +92,7 @@ TEST(ReadDocuments, RefusesWhatItDoesNotTake) {
 }
 
 TEST(ReadDocuments, KeepsTheDocumentsBeforeASyntaxError) {
-  const Documents read = read_documents("a: 1\n---\nb: [\n", "f.yaml");
+  const Documents read = collect_documents("a: 1\n---\nb: [\n", "f.yaml");
   EXPECT_EQ(read.documents.size(), 1U);
   EXPECT_EQ(read.problems.size(), 1U);
 }
