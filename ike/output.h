@@ -99,9 +99,6 @@ struct InstallOutbound {
   ChildSaInfo child;
   crypto::EspKeys keys;
   ChildSaId replaces = 0;  // whose outbound SA goes once this one stands; 0: none
-  // False: the peer asked for this Child and may not have its inbound SA yet. Where another SA
-  // still carries the traffic, it should, until the first packet comes in on the new one.
-  bool peer_ready = true;
 };
 
 // The peer's address or port moved (RFC 7296 section 2.23: NAT mapping).
@@ -200,6 +197,10 @@ using Output = std::variant<Send, RunCrypto, AllocateSpi, InstallInbound, Instal
 struct KernelSpi {
   Ticket ticket = 0;
   Result<std::uint32_t> spi;
+  // An SA that the engine does not know, of an earlier run, carries the outbound traffic of that
+  // Child. Where the peer began, the new Child then waits for a sign of the peer, as beside one
+  // that the engine knows.
+  bool carried = false;
 };
 // The answer to InstallInbound and InstallOutbound.
 struct KernelInstalled {

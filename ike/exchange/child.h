@@ -55,8 +55,7 @@ struct ChildRefusal {
                                              bool exchange_initiator, bool report_first_use);
 // Asks for the outbound SA of an installed Child with the keys it holds. The caller keeps the
 // ticket or leaves it to the Child (`detached`).
-Ticket install_outbound(Core& core, IkeSa& sa, ChildSa& child, bool detached,
-                        bool peer_ready = true);
+Ticket install_outbound(Core& core, IkeSa& sa, ChildSa& child, bool detached);
 // The outbound SA stands: it becomes the current one, the one before loses its outbound SA.
 void outbound_stands(Core& core, IkeSa& sa, ChildSa& child);
 // A responder's held outbound SA is wanted now: first inbound packet, or the Delete of the old

@@ -47,11 +47,10 @@ Result<Ticket> install_inbound(Core& core, IkeSa& sa, ChildNegotiation& negotiat
   return ticket;
 }
 
-Ticket install_outbound(Core& core, IkeSa& sa, ChildSa& child, bool detached, bool peer_ready) {
+Ticket install_outbound(Core& core, IkeSa& sa, ChildSa& child, bool detached) {
   InstallOutbound install;
   install.ticket = core.new_ticket(sa);
   install.child = child.info;
-  install.peer_ready = peer_ready;
   if (child.outbound_keys) install.keys = std::move(*child.outbound_keys);
   child.outbound_keys.reset();
   child.outbound_asked = true;

@@ -106,7 +106,7 @@ void refuse_peer_exchange(Core& core, IkeSa& sa, wire::NotifyType type, Reason r
 
 void peer_install(Core& core, IkeSa& sa) {
   PeerExchange& peer = *sa.peer;
-  const bool held = peer.child.replaces != 0 || carries_already(core, sa, peer.child.child_index);
+  const bool held = peer.child.replaces != 0 || carries_already(core, sa, peer.child);
   auto ticket = install_inbound(core, sa, peer.child, false, held);
   if (!ticket) {
     return refuse_peer_exchange(core, sa, wire::NotifyType::kTemporaryFailure,
@@ -125,6 +125,7 @@ void on_peer_child_spi(Core& core, IkeSa& sa, const KernelSpi& answer) {
                                 Reason::kKernelRefused, answer.spi.error().to_string());
   }
   peer.child.spi_in = *answer.spi;
+  peer.child.carried = answer.carried;
   if (peer.child.group == crypto::DhId::kNone) return peer_install(core, sa);
   peer.step = PeerExchange::Step::kKeyExchange;
   peer.ticket =
@@ -171,14 +172,7 @@ void peer_child_stands(Core& core, IkeSa& sa, const Status& status) {
   child_up(core, sa, *child);
   ChildSa* old = peer->child.replaces != 0 ? sa.find_child(peer->child.replaces) : nullptr;
   const bool old_stands = old != nullptr && old->state == ChildSa::State::kInstalled;
-  if (!old_stands && carries_already(core, sa, child->info.child_index)) {
-    child->release_at = core.now + kTakeOver;
-    return;
-  }
-  if (!old_stands) {
-    install_outbound(core, sa, *child, true, false);
-    return;
-  }
+  if (!old_stands) return take_over(core, sa, *child, peer->child);
   if (sa.own && sa.own->task.kind == Task::Kind::kRekeyChild &&
       sa.own->task.child == old->info.id) {
     sa.crossing = std::make_unique<Crossing>();

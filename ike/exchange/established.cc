@@ -1,10 +1,15 @@
 #include "ike/exchange/established.h"
 
 #include "ike/auth/identity_match.h"
+#include "ike/exchange/child.h"
 #include "ike/exchange/tasks.h"
 
 namespace espalier::ike::exchange {
 namespace {
+
+// How long a new Child that a peer began waits for a sign of that peer before it takes over from
+// another one.
+constexpr Duration kTakeOver = std::chrono::seconds(3);
 
 // Of two IKE SAs that crossed, the one whose Ni is lower goes, much as section 2.8.2 has it of
 // rekeys (of this, RFC 7296 says nothing); its initiator deletes it. Either may have been rekeyed
@@ -29,11 +34,22 @@ void resolve_duplicates(Core& core, IkeSa& sa) {
 
 }  // namespace
 
-bool carries_already(Core& core, const IkeSa& sa, std::size_t child_index) {
-  const auto current = core.current.find({sa.connection_id, child_index});
+bool carries_already(Core& core, const IkeSa& sa, const ChildNegotiation& negotiated) {
+  if (negotiated.carried) return true;
+  const auto current = core.current.find({sa.connection_id, negotiated.child_index});
   if (current == core.current.end()) return false;
   const ChildSa* child = core.find_child(current->second);
   return child != nullptr && child->outbound_installed;
+}
+
+void take_over(Core& core, IkeSa& sa, ChildSa& child, const ChildNegotiation& negotiated) {
+  if (carries_already(core, sa, negotiated)) {
+    // Perhaps one that the peer's kernel, or ours, kept over a restart. The new one takes over when
+    // the peer is seen to use it; before that the peer may not have heard of it.
+    child.release_at = core.now + kTakeOver;
+  } else {
+    install_outbound(core, sa, child, true);
+  }
 }
 
 bool others_alive(Core& core, const IkeSa& sa) {

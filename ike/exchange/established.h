@@ -5,12 +5,12 @@
 
 namespace espalier::ike::exchange {
 
-// How long a new Child that a peer began waits for a sign of that peer before it takes over from
-// another one.
-inline constexpr Duration kTakeOver = std::chrono::seconds(3);
-
-// Another Child of the same kind carries our outbound traffic already.
-[[nodiscard]] bool carries_already(Core& core, const IkeSa& sa, std::size_t child_index);
+// Something else of the same kind carries our outbound traffic already: another Child, or what
+// `negotiated.carried` tells of.
+[[nodiscard]] bool carries_already(Core& core, const IkeSa& sa, const ChildNegotiation& negotiated);
+// A new Child that the peer began stands and is answered: its outbound SA is installed or, where
+// something carries already, waits.
+void take_over(Core& core, IkeSa& sa, ChildSa& child, const ChildNegotiation& negotiated);
 [[nodiscard]] bool others_alive(Core& core, const IkeSa& sa);
 
 // A new IKE SA stands: when it is rekeyed, asked for life and kept through a NAT.

@@ -128,10 +128,11 @@ void on_auth_spi(Core& core, IkeSa& sa, const KernelSpi& answer) {
   handshake.ticket = 0;
   if (answer.spi) {
     handshake.child.spi_in = *answer.spi;
+    handshake.child.carried = answer.carried;
     handshake.child.ni = handshake.ni;
     handshake.child.nr = handshake.nr;
     auto ticket = install_inbound(core, sa, handshake.child, false,
-                                  carries_already(core, sa, handshake.child.child_index));
+                                  carries_already(core, sa, handshake.child));
     if (!ticket)
       return fail_handshake(core, sa, Side::kLocal, Reason::kCryptoFailed,
                             ticket.error().to_string());
@@ -155,16 +156,10 @@ void respond_without_child(Core& core, IkeSa& sa, wire::NotifyType error) {
 void responder_installed(Core& core, IkeSa& sa, ChildSa& child) {
   child.inbound_installed = true;
   send_auth_response(core, sa);
+  const ChildNegotiation negotiated = std::move(sa.handshake->child);
   established(core, sa, sa.handshake->initial_contact);
   child_up(core, sa, child);
-  if (carries_already(core, sa, child.info.child_index)) {
-    // Another Child carries the traffic, perhaps one that the peer's kernel kept over a restart.
-    // The new one takes over when the peer is seen to use it; before that the peer may not have
-    // heard of it.
-    child.release_at = core.now + kTakeOver;
-  } else {
-    install_outbound(core, sa, child, true, false);
-  }
+  take_over(core, sa, child, negotiated);
 }
 
 }  // namespace espalier::ike::exchange

@@ -43,6 +43,7 @@ struct ChildNegotiation {
   std::size_t child_index = 0;
   ChildSaId replaces = 0;
   std::uint32_t spi_in = 0, spi_out = 0;
+  bool carried = false;  // KernelSpi::carried
   Bytes ni, nr;
   crypto::DhId group = crypto::DhId::kNone;  // kNone: no key exchange of its own
   std::shared_ptr<const crypto::KeyPair> key_pair;

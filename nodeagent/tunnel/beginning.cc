@@ -148,9 +148,6 @@ void Core::on_time() {
       case Timer::Kind::kBegin:
         begin(due->at);
         break;
-      case Timer::Kind::kRelease:
-        if (slot != nullptr) release_held(*link, due->at.slot);
-        break;
       case Timer::Kind::kDrain:
         if (slot == nullptr) break;
         for (const AdoptedSa& one : slot->adopted) batch.query(0, id_of(one.sa));

@@ -234,7 +234,6 @@ void Core::on_expire(const dataplane::SaId& id, bool hard) {
       batch.change(std::move(*sa));
     }
     engine.on_kernel(now, ike::KernelFirstUse{id.spi, id.destination});
-    release_held(*link, ref.at.slot);
     return;
   }
   if (hard) (ref.inbound ? child.inbound : child.outbound) = false;

@@ -46,14 +46,13 @@ struct SaRef {
 
 struct Timer {
   enum class Kind : std::uint8_t {
-    kBegin,    // Establishment::due
-    kRelease,  // a way out that was held is taken, seen or not
-    kDrain,    // look whether adopted SAs may go
-    kIdle,     // look whether a child has traffic
-    kRetire,   // link: what it was before goes now
-    kLeave,    // link: gone from the plan, whatever the peer answers
-    kForget,   // link: a peer found in an address block that nobody speaks of any more
-    kRepair,   // policies (link 0)
+    kBegin,   // Establishment::due
+    kDrain,   // look whether adopted SAs may go
+    kIdle,    // look whether a child has traffic
+    kRetire,  // link: what it was before goes now
+    kLeave,   // link: gone from the plan, whatever the peer answers
+    kForget,  // link: a peer found in an address block that nobody speaks of any more
+    kRepair,  // policies (link 0)
   };
   Kind kind = Kind::kBegin;
   SlotRef at;
@@ -171,7 +170,6 @@ struct Core {
   void on_output(const ike::AllocateSpi& output);
   void on_output(ike::InstallInbound& output);
   void on_output(ike::InstallOutbound& output);
-  void release_held(Link& link, std::size_t slot);
   void on_output(const ike::UpdateChild& output);
   void on_output(const ike::RemoveChild& output);
   void on_output(const ike::QueryUsage& output);

@@ -16,8 +16,8 @@ const dataplane::Sa* sa_of(const dataplane::Step& step) {
 
 }  // namespace
 
-void KernelBatch::allocate(ike::Ticket ticket, const dataplane::SpiRequest& request) {
-  spi_tickets_.push_back(ticket);
+void KernelBatch::allocate(ike::Ticket ticket, const dataplane::SpiRequest& request, bool carried) {
+  spi_answers_.push_back({ticket, carried});
   spi_requests_.push_back(request);
 }
 
@@ -55,10 +55,11 @@ std::vector<ike::KernelEvent> KernelBatch::carry_out(dataplane::KernelIpsec& ker
   if (!spi_requests_.empty()) {
     auto spis = kernel.allocate_spis(spi_requests_);
     for (std::size_t i = 0; i < spis.size(); ++i) {
-      answers.emplace_back(ike::KernelSpi{spi_tickets_[i], std::move(spis[i])});
+      const SpiAnswer& answer = spi_answers_[i];
+      answers.emplace_back(ike::KernelSpi{answer.ticket, std::move(spis[i]), answer.carried});
     }
     spi_requests_.clear();
-    spi_tickets_.clear();
+    spi_answers_.clear();
   }
 
   // One look serves the engine's questions and the last reading of what goes.

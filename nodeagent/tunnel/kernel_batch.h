@@ -18,7 +18,8 @@ namespace espalier::tunnel {
 
 class KernelBatch {
  public:
-  void allocate(ike::Ticket ticket, const dataplane::SpiRequest& request);
+  // `carried`: goes back with the answer.
+  void allocate(ike::Ticket ticket, const dataplane::SpiRequest& request, bool carried);
   // `complete`: the SPI was reserved by allocate().
   void add(ike::Ticket ticket, dataplane::Sa sa, dataplane::EspKeys keys, bool complete);
   void change(dataplane::Sa sa);
@@ -46,7 +47,12 @@ class KernelBatch {
     dataplane::SaId sa;
   };
 
-  std::vector<ike::Ticket> spi_tickets_;
+  struct SpiAnswer {
+    ike::Ticket ticket = 0;
+    bool carried = false;
+  };
+
+  std::vector<SpiAnswer> spi_answers_;  // one per request
   std::vector<dataplane::SpiRequest> spi_requests_;
   std::vector<ike::Ticket> add_tickets_;  // one per step of adds_; 0: nobody waits (a change)
   std::vector<dataplane::Step> adds_;

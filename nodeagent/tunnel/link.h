@@ -34,9 +34,6 @@ struct LiveChild {
   bool inbound = false;
   bool outbound = false;
   bool first_use = false;  // the kernel was asked to tell when it is used
-  // The way out that waits until the peer is seen to use the new Child: an adopted SA still
-  // carries the traffic, and the peer may not have heard of the new one.
-  std::unique_ptr<ike::InstallOutbound> held;
   bool up = false;
   TimePoint since{};
   telemetry::Traffic in, out;  // as last read

@@ -110,8 +110,7 @@ Link& Core::create_link(const std::string& name) {
 void Core::erase_link(Link& link) {
   for (std::size_t i = 0; i < link.slots.size(); ++i) {
     const SlotRef ref{link.id, i};
-    for (const auto kind :
-         {Timer::Kind::kBegin, Timer::Kind::kRelease, Timer::Kind::kDrain, Timer::Kind::kIdle}) {
+    for (const auto kind : {Timer::Kind::kBegin, Timer::Kind::kDrain, Timer::Kind::kIdle}) {
       timers.set({kind, ref}, kNever);
     }
     connecting.erase(ref);

@@ -12,9 +12,6 @@ dataplane::Mode kernel_mode(const Slot& slot) {
   return tunnel ? dataplane::Mode::kTunnel : dataplane::Mode::kTransport;
 }
 
-// How long a way out is held for a sign of the peer.
-constexpr Duration kTakeOver = std::chrono::seconds(3);
-
 Error gone(ike::ConnectionId id) {
   return {Code::kNotFound, "connection " + std::to_string(id), "it is no longer wanted"};
 }
@@ -45,7 +42,8 @@ void Core::on_output(const ike::AllocateSpi& output) {
     answers.emplace_back(ike::KernelSpi{output.ticket, tl::unexpected(gone(output.connection))});
     return;
   }
-  batch.allocate(output.ticket, {output.remote, output.local, slot->reqid, kernel_mode(*slot)});
+  batch.allocate(output.ticket, {output.remote, output.local, slot->reqid, kernel_mode(*slot)},
+                 slot->adopted_outbound());
 }
 
 void Core::on_output(ike::InstallInbound& output) {
@@ -56,8 +54,7 @@ void Core::on_output(ike::InstallInbound& output) {
         ike::KernelInstalled{output.ticket, tl::unexpected(gone(output.child.connection))});
     return;
   }
-  const bool first_use = output.report_first_use || slot->adopted_outbound();
-  auto sa = inbound_sa(output.child, settings_of(*link, *slot), first_use);
+  auto sa = inbound_sa(output.child, settings_of(*link, *slot), output.report_first_use);
   if (!sa) {
     answers.emplace_back(ike::KernelInstalled{output.ticket, forward(sa)});
     return;
@@ -65,7 +62,7 @@ void Core::on_output(ike::InstallInbound& output) {
   LiveChild& child = slot->live[output.child.id];
   child.info = output.child;
   child.inbound = true;
-  child.first_use = first_use;
+  child.first_use = output.report_first_use;
   child.since = now;
   sas.insert_or_assign(id_of(*sa),
                        SaRef{{link->id, output.child.child_index}, output.child.id, true});
@@ -83,11 +80,6 @@ void Core::on_output(ike::InstallOutbound& output) {
         ike::KernelInstalled{output.ticket, tl::unexpected(gone(output.child.connection))});
     return;
   }
-  if (!output.peer_ready && known->second.first_use && slot->adopted_outbound()) {
-    timers.set({Timer::Kind::kRelease, {link->id, output.child.child_index}}, now + kTakeOver);
-    known->second.held = std::make_unique<ike::InstallOutbound>(std::move(output));
-    return;
-  }
   auto sa = outbound_sa(output.child, settings_of(*link, *slot));
   if (!sa) {
     answers.emplace_back(ike::KernelInstalled{output.ticket, forward(sa)});
@@ -99,17 +91,6 @@ void Core::on_output(ike::InstallOutbound& output) {
                        SaRef{{link->id, output.child.child_index}, output.child.id, false});
   batch.add(output.ticket, std::move(*sa), kernel_keys(std::move(output.keys)), false);
   refresh_policies(*link);
-}
-
-// The peer was seen to use the new Child, or had the time to.
-void Core::release_held(Link& link, std::size_t index) {
-  timers.set({Timer::Kind::kRelease, {link.id, index}}, kNever);
-  for (auto& [id, child] : link.slots[index].live) {
-    if (!child.held) continue;
-    const auto held = std::move(child.held);
-    held->peer_ready = true;
-    on_output(*held);
-  }
 }
 
 // The NAT in front of the peer mapped it anew. A port is changed in place; an address is part of an
@@ -143,11 +124,6 @@ void Core::on_output(const ike::RemoveChild& output) {
   const auto known = slot->live.find(output.child.id);
   if (known == slot->live.end()) return;
   LiveChild& child = known->second;  // under the addresses that the kernel has
-  if (child.held) {
-    answers.emplace_back(
-        ike::KernelInstalled{child.held->ticket, tl::unexpected(gone(output.child.connection))});
-    child.held.reset();
-  }
   if (output.inbound && child.inbound) {
     child.inbound = false;
     batch.remove(inbound_id(child.info));
