@@ -126,17 +126,17 @@ void Core::save_journal() {
   if (version == journal_version) return;
   Journal journal{reqids.next(), reqids.all(), policies.clear_policies()};
   std::string text = encode(journal);
-  if (text == saved_journal) {
-    journal_version = version;
-    return;
+  // A version also moves where nothing came of it; at a start, what was read is what would be
+  // saved.
+  if (text != saved_journal) {
+    if (auto saved = ports.journal->save(text); !saved) {
+      journal_error = saved.error();
+      return;
+    }
+    journal_error.reset();
+    saved_journal = std::move(text);
   }
-  if (auto saved = ports.journal->save(text); !saved) {
-    journal_error = saved.error();
-    return;
-  }
-  journal_error.reset();
   journal_version = version;
-  saved_journal = std::move(text);
 }
 
 void Core::on_added(const dataplane::Sa& sa, const Status& status) {
