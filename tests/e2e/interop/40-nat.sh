@@ -32,13 +32,6 @@ options() { echo "--to $1 --name to$1 --pods --inner 4 --local 192.168.1.2 --liv
 capture_start /tmp/wire.pcap
 espalier_start 1
 
-# SAs at both ends, each other's; the far end sends to the port that the router gave.
-stands() {
-  local n=$1 mine theirs
-  mine=$(xfrm_spis node1 out "$(node_ip "$n")") theirs=$(xfrm_spis "node$n" in)
-  [ -n "$mine" ] && [ "$mine" = "$theirs" ] && [ -n "$(xfrm_spis "node$n" out)" ] &&
-    [ -z "$(comm -13 <(xfrm_spis node1 in) <(xfrm_spis "node$n" out))" ]
-}
 for n in 2 3 4; do
   check "${who[$n]}: an SA pair stands" wait_for 60 stands $n
   check "${who[$n]}: it sends to the router's port" sh -c "ip -n node$n xfrm state | grep -qE 'encap type espinudp sport 4500 dport 2[0-9]{4}'"

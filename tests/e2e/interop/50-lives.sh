@@ -17,12 +17,6 @@ espalier_start 4
 for n in 2 3 4; do our_tunnel --to $n --name to$n --ike-life 10 --liveness 5s; done
 espalier_start 1
 
-stands() {
-  local n=$1 mine
-  mine=$(xfrm_spis node1 out "$(node_ip "$n")")
-  [ -n "$mine" ] && [ "$mine" = "$(xfrm_spis "node$n" in)" ] && [ -n "$(xfrm_spis "node$n" out)" ] &&
-    [ -z "$(comm -13 <(xfrm_spis node1 in) <(xfrm_spis "node$n" out))" ]
-}
 nothing_with() { [ -z "$(xfrm_spis node1 out "$(node_ip "$1")"; xfrm_spis "node$1" in; xfrm_spis "node$1" out)" ]; }
 rekeys() { ectl 1 -o json status "Tunnel/edge/to$1" | sed -n 's/.*"ikeRekeys": *"\?\([0-9]*\).*/\1/p'; }
 at_least() { [ "$(rekeys "$1")" -ge "$2" ]; }

@@ -19,6 +19,7 @@
 #     --life SECONDS, --ike-life SECONDS   of the Child and of the IKE SA, ours
 #     --liveness DURATION         of silence before ours asks whether the peer lives, default 30s
 #     --key ec|rsa                what libreswan shall prove itself by
+#   stands N                             node1 and node N hold SAs both ways, each other's; node1 may hold more, with others
 #   settle NAME [FROM TO ADDRESS]        the SA pair stands; ping crosses
 #   stream_check NAME FROM TO ADDRESS COMMAND…   nothing of a numbered stream is lost while the command runs
 # shellcheck shell=bash
@@ -213,6 +214,13 @@ their_change() {
     strongswan) peer_change "node$_to" < <(_strongswan_conf) ;;
     libreswan) peer_change "node$_to" < <(_libreswan_conf) ;;
   esac
+}
+
+stands() {
+  local n=$1 mine
+  mine=$(xfrm_spis node1 out "$(node_ip "$n")")
+  [ -n "$mine" ] && [ "$mine" = "$(xfrm_spis "node$n" in)" ] && [ -n "$(xfrm_spis "node$n" out)" ] &&
+    [ -z "$(comm -13 <(xfrm_spis node1 in) <(xfrm_spis "node$n" out))" ]
 }
 
 # Both kernels hold a pair, and packets cross by ESP alone, both ways.
