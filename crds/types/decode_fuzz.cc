@@ -1,7 +1,7 @@
 // One object as the API server might hand it out, and the small syntaxes inside: durations, blocks.
 // What Espalier writes itself is read again as it was written.
+#include "base/base64.h"
 #include "cmake/fuzz/fuzz_one.h"
-#include "crds/types/base64.h"
 #include "crds/types/decode.h"
 #include "crds/types/duration.h"
 #include "crds/types/encode.h"
@@ -60,6 +60,6 @@ void fuzz_one(std::span<const std::uint8_t> input) {
   if (const auto prefix = Prefix::parse(text)) {
     if (Prefix::parse(prefix->to_string()) != prefix) __builtin_trap();
   }
-  (void)crds::decode_base64(text);
+  (void)decode_base64(text);
   (void)crds::key_bytes(input);
 }

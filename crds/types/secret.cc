@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "crds/types/base64.h"
+#include "base/base64.h"
 #include "crds/types/kinds.h"
 
 namespace espalier::crds {
@@ -76,8 +76,11 @@ std::string_view pem_label(const std::string& key) {
 Value<Data> secret_data() {
   return data_map([](const Cursor& here) -> std::optional<SecretBytes> {
     auto value = decode_base64(here.json().get_ref<const std::string&>());
-    if (!value) here.invalid("is no base64; plain text belongs under stringData");
-    return value;
+    if (!value) {
+      here.invalid("is no base64; plain text belongs under stringData");
+      return std::nullopt;
+    }
+    return std::move(*value);
   });
 }
 

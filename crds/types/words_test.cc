@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "crds/types/base64.h"
 #include "crds/types/duration.h"
 #include "crds/types/label_selector.h"
 #include "crds/types/secret.h"
@@ -69,23 +68,6 @@ TEST(Words, QuotesWithoutControlCharacters) {
   EXPECT_EQ(in_quotes("a\"b\n"), R"("a\"b\x0a")");
   EXPECT_EQ(in_quotes(std::string(59, 'x') + "\u20ac\u20ac"),
             "\"" + std::string(59, 'x') + "\u20ac\"...");
-}
-
-TEST(Base64, IsStrict) {
-  const auto hex = [](const char* text) -> std::string {
-    const auto bytes = decode_base64(text);
-    return bytes ? to_hex(bytes->view()) : "refused";
-  };
-  // RFC 4648 section 10.
-  EXPECT_EQ(hex(""), "");
-  EXPECT_EQ(hex("Zg=="), "66");
-  EXPECT_EQ(hex("Zm8="), "666f");
-  EXPECT_EQ(hex("Zm9v"), "666f6f");
-  EXPECT_EQ(hex("Zm9v\n  YmFy\n"), "666f6f626172");
-  for (const char* bad :
-       {"Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "=", "Zg==Zg==", "Zm9v!", "Zm9v="}) {
-    EXPECT_EQ(hex(bad), "refused") << bad;
-  }
 }
 
 TEST(KeyBytes, ReadsTextAndHexadecimal) {

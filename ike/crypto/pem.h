@@ -23,12 +23,6 @@ struct PemBlock {
 // name: "tls.crt" + "is not PEM (…)".
 [[nodiscard]] Result<std::vector<PemBlock>> decode_pem(std::string_view text);
 
-// Strict base64 (RFC 4648 section 4) but for white space, which is skipped.
-[[nodiscard]] Result<SecretBytes> decode_base64(std::string_view text);
-
-// The same in one line; padded.
-[[nodiscard]] SecretBytes encode_base64(ByteView data);
-
 // One block, in lines of 64 characters. Secret because it may hold a key.
 [[nodiscard]] SecretBytes encode_pem(std::string_view label, ByteView data);
 

@@ -8,7 +8,7 @@
 
 #include <yaml-cpp/yaml.h>
 
-#include "crds/types/base64.h"
+#include "base/base64.h"
 
 namespace espalier::kube {
 namespace {
@@ -109,7 +109,7 @@ class Reader {
                             const std::string& where) {
     Material material;
     if (const std::string encoded = text(from, data); !encoded.empty()) {
-      auto decoded = crds::decode_base64(encoded);
+      auto decoded = decode_base64(encoded);
       if (!decoded) return wrong(where + "." + data, "no base64");
       material.data = std::move(*decoded);
     } else {

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "ike/crypto/pem.h"
+#include "base/base64.h"
 
 namespace espalier::certificates {
 
@@ -88,7 +88,7 @@ Decision refuse(bool approved, std::string reason, std::string message) {
 
 Result<CertificateRequest> read_request(const Json& spec) {
   const std::string encoded = text_of(member(spec, "request"));
-  auto pem = ike::crypto::decode_base64(encoded);
+  auto pem = decode_base64(encoded);
   if (!pem || encoded.size() > 4 * kMaxRequest) {
     return fail(Code::kInvalid, "request", "is no base64, or too long");
   }
@@ -188,8 +188,7 @@ Json with_certificate(const Json& csr, const Certificate& certificate) {
   if (!changed.is_object()) changed = Json::object();
   if (member(changed, "metadata").is_object()) changed["metadata"].erase("managedFields");
   if (!member(changed, "status").is_object()) changed["status"] = Json::object();
-  changed["status"]["certificate"] =
-      to_text(ike::crypto::encode_base64(as_bytes(to_pem(certificate))).view());
+  changed["status"]["certificate"] = to_text(encode_base64(as_bytes(to_pem(certificate))).view());
   return changed;
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
 #include "operator/certificates/testing/pki.h"
 
 namespace espalier::certificates {
@@ -22,7 +23,7 @@ std::optional<std::string> known(const std::string& node) {
 }
 
 std::string encoded(std::string_view pem) {
-  return to_text(ike::crypto::encode_base64(as_bytes(pem)).view());
+  return to_text(encode_base64(as_bytes(pem)).view());
 }
 
 std::string request_of(const NodeIdentity& node) {
@@ -81,7 +82,7 @@ TEST(Approval, ApprovesANodesOwnRequestAndThenSignsIt) {
       new_ca().sign_node(*second.request, second.node, kNow, second.lifetime, shared_keys());
   ASSERT_TRUE(certificate);
   object = with_certificate(object, *certificate);
-  auto pem = ike::crypto::decode_base64(object["status"]["certificate"].get<std::string>());
+  auto pem = decode_base64(object["status"]["certificate"].get<std::string>());
   ASSERT_TRUE(pem);
   EXPECT_EQ(to_text(pem->view()), to_pem(*certificate));
   EXPECT_EQ(decision(object).verdict, Verdict::kIgnore);

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "ike/crypto/pem.h"
+#include "base/base64.h"
 #include "kube/api_error.h"
 #include "kube/async_call.h"
 #include "kube/informer.h"
@@ -19,7 +19,7 @@ using nlohmann::json;
 namespace {
 
 std::string encoded(const std::string& text) {
-  return to_text(ike::crypto::encode_base64(as_bytes(text)).view());
+  return to_text(encode_base64(as_bytes(text)).view());
 }
 
 std::string member_text(const json& map, const char* key) {
@@ -59,7 +59,7 @@ RequestAnswer answer_of(const json& csr) {
   }
   const std::string certificate = kube::field_text(csr, "status.certificate");
   if (certificate.empty()) return {};
-  auto pem = ike::crypto::decode_base64(certificate);
+  auto pem = decode_base64(certificate);
   if (!pem) return {RequestAnswer::State::kRefused, "status.certificate is no base64"};
   return {RequestAnswer::State::kIssued, to_text(pem->view())};
 }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/base64.h"
 #include "ike/crypto/pem.h"
 
 namespace espalier::certificates {
@@ -50,8 +51,8 @@ Result<SecretData> data_of(const Json& secret) {
   if (!map->is_object()) return fail(Code::kInvalid, "data", "is no map");
   for (const auto& [name, value] : map->items()) {
     const auto* text = value.get_ptr<const std::string*>();
-    auto octets = text == nullptr ? Result<SecretBytes>(fail(Code::kInvalid, {}))
-                                  : ike::crypto::decode_base64(*text);
+    auto octets =
+        text == nullptr ? Result<SecretBytes>(fail(Code::kInvalid, {})) : decode_base64(*text);
     if (!octets) return fail(Code::kInvalid, name, "is no base64");
     data.emplace(name, std::move(*octets));
   }
@@ -207,7 +208,7 @@ ApiResult<ObjectPtr> CaKeeper::write(const Stored& stored) const {
     object = {{"metadata", {{"name", kCaSecret}, {"namespace", config_.ns}}}, {"type", "Opaque"}};
   }
   for (const auto& [name, value] : *data) {
-    object["data"][name] = to_text(ike::crypto::encode_base64(value.view()).view());
+    object["data"][name] = to_text(encode_base64(value.view()).view());
   }
   auto written = stored.secret ? client_.replace(kube::secrets(), std::move(object))
                                : client_.create(kube::secrets(), std::move(object));

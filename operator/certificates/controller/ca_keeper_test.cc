@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
 #include "kube/testing/fake_api_server.h"
 #include "operator/certificates/testing/pki.h"
 
@@ -23,13 +24,13 @@ const ObjectKey kSecret{"espalier-system", "espalier-ca"};
 const ObjectKey kTrust{"espalier-system", "espalier-trust"};
 
 std::string decoded(const Json& secret, const std::string& name) {
-  auto octets = ike::crypto::decode_base64(secret["data"].value(name, ""));
+  auto octets = decode_base64(secret["data"].value(name, ""));
   EXPECT_TRUE(octets);
   return to_text(octets->view());
 }
 
 std::string encoded(std::string_view text) {
-  return to_text(ike::crypto::encode_base64(as_bytes(text)).view());
+  return to_text(encode_base64(as_bytes(text)).view());
 }
 
 class CaKeeperTest : public testing::Test {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
 #include "kube/informer.h"
 #include "kube/testing/fake_api_server.h"
 #include "kube/testing/manual_executor.h"
@@ -54,17 +55,16 @@ class RequestTest : public testing::Test {
   Json request(const NodeIdentity& node = node1()) {
     auto made = make_request(*new_key(), node, shared_keys());
     EXPECT_TRUE(made);
-    return {
-        {"metadata", {{"name", kRequest.name}}},
-        {"spec",
-         {{"signerName", kSignerName},
-          {"usages", {kUsage}},
-          {"username", "system:serviceaccount:espalier-system:espalier-agent"},
-          {"extra",
-           {{kNodeNameClaim, {"node1"}},
-            {kPodNameClaim, {"espalier-agent-x2v9q"}},
-            {kPodUidClaim, {"0d2a7c1e-7d9e-4a52-8b5d-4f0f6c1f2a10"}}}},
-          {"request", to_text(ike::crypto::encode_base64(as_bytes(request_pem(*made))).view())}}}};
+    return {{"metadata", {{"name", kRequest.name}}},
+            {"spec",
+             {{"signerName", kSignerName},
+              {"usages", {kUsage}},
+              {"username", "system:serviceaccount:espalier-system:espalier-agent"},
+              {"extra",
+               {{kNodeNameClaim, {"node1"}},
+                {kPodNameClaim, {"espalier-agent-x2v9q"}},
+                {kPodUidClaim, {"0d2a7c1e-7d9e-4a52-8b5d-4f0f6c1f2a10"}}}},
+              {"request", to_text(encode_base64(as_bytes(request_pem(*made))).view())}}}};
   }
   void put(Json object) {
     server_.put(kube::certificate_signing_requests(), std::move(object));
@@ -81,7 +81,7 @@ class RequestTest : public testing::Test {
     return types;
   }
   Result<Certificate> certificate() const {
-    auto pem = ike::crypto::decode_base64(status().value("certificate", ""));
+    auto pem = decode_base64(status().value("certificate", ""));
     if (!pem) return forward(pem);
     return decode_certificate_pem(to_text(pem->view()));
   }
