@@ -4,6 +4,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "base/secret_bytes.h"
+#include "base/time_text.h"
 
 namespace espalier {
 namespace {
@@ -67,6 +68,15 @@ TEST(SecretBytes, MovesAndSlices) {
   const SecretBytes moved = std::move(secret);
   EXPECT_TRUE(secret.empty());  // NOLINT(bugprone-use-after-move): the guarantee under test
   EXPECT_EQ(to_hex(moved.copy().view()), "0102030405");
+}
+
+TEST(TimeText, IsAsRfc3339HasIt) {
+  const auto text = [](long seconds) { return time_text(WallTime(std::chrono::seconds(seconds))); };
+  EXPECT_EQ(text(0), "1970-01-01T00:00:00Z");
+  EXPECT_EQ(text(-1), "1969-12-31T23:59:59Z");
+  EXPECT_EQ(text(951782400), "2000-02-29T00:00:00Z");
+  EXPECT_EQ(text(1795521600), "2026-11-24T12:00:00Z");
+  EXPECT_EQ(text(253402300799), "9999-12-31T23:59:59Z");
 }
 
 TEST(Result, WithinPutsTheOuterPlaceFirst) {

@@ -2,9 +2,10 @@
 
 #include <chrono>
 
-#include <fmt/format.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/timestamp.pb.h>
+
+#include "base/time_text.h"
 
 namespace espalier::cli {
 namespace {
@@ -16,7 +17,7 @@ using nlohmann::ordered_json;
 
 ordered_json message_value(const Message& message) {
   if (const auto* time = dynamic_cast<const google::protobuf::Timestamp*>(&message)) {
-    return time_text(time->seconds());
+    return time_text(WallTime(std::chrono::seconds(time->seconds())));
   }
   return message_json(message);
 }
@@ -76,17 +77,6 @@ ordered_json message_json(const Message& message) {
     }
   }
   return object;
-}
-
-std::string time_text(std::int64_t unix_seconds) {
-  using namespace std::chrono;
-  const sys_seconds at{seconds(unix_seconds)};
-  const auto day = floor<days>(at);
-  const year_month_day date{day};
-  const hh_mm_ss time{at - day};
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     time.hours().count(), time.minutes().count(), time.seconds().count());
 }
 
 }  // namespace espalier::cli

@@ -12,7 +12,4 @@ namespace espalier::cli {
 
 [[nodiscard]] nlohmann::ordered_json message_json(const google::protobuf::Message& message);
 
-// "2026-11-24T20:00:00Z"
-[[nodiscard]] std::string time_text(std::int64_t unix_seconds);
-
 }  // namespace espalier::cli

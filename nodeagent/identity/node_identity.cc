@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/time_text.h"
 #include "ike/crypto/pem.h"
 
 namespace espalier::identity {
@@ -252,10 +253,10 @@ void NodeIdentity::take_certificate(const std::string& pem, WallTime now) {
   }
   if (auto names = check_names(*certificate); !names) return wrong(names.error());
   if (now < certificate->not_before || now >= certificate->not_after) {
-    return wrong({Code::kInvalid, "certificate",
-                  fmt::format("it is valid from {} to {}, not now",
-                              certificates::time_text(certificate->not_before),
-                              certificates::time_text(certificate->not_after))});
+    return wrong(
+        {Code::kInvalid, "certificate",
+         fmt::format("it is valid from {} to {}, not now", time_text(certificate->not_before),
+                     time_text(certificate->not_after))});
   }
   if (!issuer_of(*certificate)) {
     attempt_->unverified = pem;  // the bundle may be behind
@@ -351,7 +352,7 @@ IdentityStatus NodeIdentity::status(WallTime now) const {
   } else if (attempt_ && attempt_->posted_at && now >= *attempt_->posted_at + kPatience) {
     status.message = fmt::format(
         "CertificateSigningRequest {} has no answer since {}; `kubectl describe csr` may tell why",
-        attempt_->request.name, certificates::time_text(*attempt_->posted_at));
+        attempt_->request.name, time_text(*attempt_->posted_at));
   }
   return status;
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/time_text.h"
 #include "ike/crypto/pem.h"
 
 namespace espalier::certificates {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/time_text.h"
 #include "ike/crypto/nss/testing/pki.h"
 #include "operator/certificates/testing/pki.h"
 

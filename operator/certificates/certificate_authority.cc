@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/time_text.h"
 #include "ike/crypto/der.h"
 #include "ike/crypto/pem.h"
 

@@ -2,6 +2,7 @@
 // consistent with what it was read from.
 #include <cstdlib>
 
+#include "base/time_text.h"
 #include "cmake/fuzz/fuzz_one.h"
 #include "operator/certificates/certificate.h"
 #include "operator/certificates/certificate_request.h"

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/ip.h"
+#include "base/time_text.h"
 #include "ike/crypto/der.h"
 
 namespace espalier::certificates {
@@ -70,17 +71,6 @@ int two_digits(std::string_view text, std::size_t at) {
   const auto digit = [&](std::size_t i) { return text[i] >= '0' && text[i] <= '9'; };
   if (at + 2 > text.size() || !digit(at) || !digit(at + 1)) return -1;
   return (text[at] - '0') * 10 + (text[at + 1] - '0');
-}
-
-struct Calendar {
-  std::chrono::year_month_day date;
-  std::chrono::hh_mm_ss<std::chrono::seconds> clock;
-};
-
-Calendar calendar_of(WallTime time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  return {std::chrono::year_month_day(day),
-          std::chrono::hh_mm_ss<std::chrono::seconds>(time - day)};
 }
 
 }  // namespace
@@ -185,13 +175,12 @@ Bytes encode_time(WallTime time) {
   using namespace std::chrono_literals;
   const WallTime first = sys_days(1950y / 1 / 1);
   const WallTime last = sys_days(9999y / 12 / 31) + 23h + 59min + 59s;
-  const Calendar at = calendar_of(std::clamp(time, first, last));
-  const int year = static_cast<int>(at.date.year());
-  const bool utc = year < 2050;
-  const std::string text =
-      fmt::format("{:0{}}{:02}{:02}{:02}{:02}{:02}Z", utc ? year % 100 : year, utc ? 2 : 4,
-                  static_cast<unsigned>(at.date.month()), static_cast<unsigned>(at.date.day()),
-                  at.clock.hours().count(), at.clock.minutes().count(), at.clock.seconds().count());
+  std::string text = time_text(std::clamp(time, first, last));
+  text.erase(std::remove_if(text.begin(), text.end(),
+                            [](char c) { return c == '-' || c == 'T' || c == ':'; }),
+             text.end());
+  const bool utc = text < "2050";
+  if (utc) text.erase(0, 2);  // the century
   return der::encode(utc ? kUtcTime : kGeneralizedTime, as_bytes(text));
 }
 
@@ -217,14 +206,6 @@ std::optional<WallTime> decode_time(std::uint8_t tag, ByteView content) {
   if (!date.ok() || fields[2] > 23 || fields[3] > 59 || fields[4] > 59) return std::nullopt;
   return std::chrono::sys_days(date) + std::chrono::hours(fields[2]) +
          std::chrono::minutes(fields[3]) + std::chrono::seconds(fields[4]);
-}
-
-std::string time_text(WallTime time) {
-  const Calendar at = calendar_of(time);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(at.date.year()),
-                     static_cast<unsigned>(at.date.month()), static_cast<unsigned>(at.date.day()),
-                     at.clock.hours().count(), at.clock.minutes().count(),
-                     at.clock.seconds().count());
 }
 
 std::optional<WallTime> parse_time_text(std::string_view text) {

@@ -84,9 +84,7 @@ enum class Digest : std::uint8_t { kSha256, kSha384 };
 // The next item of either type; nullopt unless it ends in seconds and Z.
 [[nodiscard]] std::optional<WallTime> decode_time(std::uint8_t tag, ByteView content);
 
-// "2026-11-24T18:00:00Z", as Kubernetes and people write it.
-[[nodiscard]] std::string time_text(WallTime time);
-// Exactly that form; nullopt for any other.
+// What time_text() (base/time_text.h) writes; nullopt for any other form.
 [[nodiscard]] std::optional<WallTime> parse_time_text(std::string_view text);
 
 struct Extension {

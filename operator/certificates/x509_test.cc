@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/time_text.h"
 #include "ike/crypto/der.h"
 
 namespace espalier::certificates {

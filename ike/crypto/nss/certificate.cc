@@ -1,8 +1,5 @@
 #include "ike/crypto/nss/certificate.h"
 
-#include <array>
-#include <ctime>
-
 #include <fmt/format.h>
 #include <secasn1.h>
 
@@ -136,17 +133,6 @@ WallTime wall_time(PRTime time) {
 
 PRTime nss_time(WallTime time) {
   return std::chrono::microseconds(time.time_since_epoch()).count();
-}
-
-std::string time_text(WallTime time) {
-  const std::time_t seconds = time.time_since_epoch().count();
-  std::tm parts{};
-  std::array<char, 32> text{};
-  if (!gmtime_r(&seconds, &parts) ||
-      std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
-    return "an impossible time";
-  }
-  return text.data();
 }
 
 std::string key_text(const CertificateInfo& info) {

@@ -36,9 +36,6 @@ struct Certificate {
 [[nodiscard]] WallTime wall_time(PRTime time);
 [[nodiscard]] PRTime nss_time(WallTime time);
 
-// "2026-11-24T18:00:00Z".
-[[nodiscard]] std::string time_text(WallTime time);
-
 // "ECDSA P-256", "RSA 2048".
 [[nodiscard]] std::string key_text(const CertificateInfo& info);
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/time_text.h"
 #include "ike/crypto/nss/signatures.h"
 #include "ike/crypto/pem.h"
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/time_text.h"
 #include "ike/crypto/nss/pkix.h"
 #include "ike/crypto/pem.h"
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/base64.h"
+#include "base/time_text.h"
 #include "ike/crypto/pem.h"
 
 namespace espalier::certificates {

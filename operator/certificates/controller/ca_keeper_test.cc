@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/base64.h"
+#include "base/time_text.h"
 #include "kube/testing/fake_api_server.h"
 #include "operator/certificates/testing/pki.h"
 

@@ -16,6 +16,7 @@
 #include <signal.h>
 
 #include "base/process/clock.h"
+#include "base/time_text.h"
 #include "ike/crypto/nss/nss_provider.h"
 #include "kube/client.h"
 #include "kube/cpprest/cpprest_transport.h"
@@ -172,8 +173,7 @@ class Node {
   void tell() {
     while (const auto use = identity_.next_use()) {
       say("uses " + use->certificate.subject.common_name + " " +
-          use->certificate.alt_names.front().text + " " +
-          certificates::time_text(use->certificate.not_after));
+          use->certificate.alt_names.front().text + " " + time_text(use->certificate.not_after));
     }
     const identity::IdentityStatus status = identity_.status(wall());
     if (told_ == status) return;
