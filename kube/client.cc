@@ -47,6 +47,12 @@ Request body_request(Method method, std::string path, const Json& body, std::str
   return request;
 }
 
+// What every write but an apply asks for.
+std::vector<std::pair<std::string, std::string>> write_query(const Client::Options& options) {
+  return {{"fieldManager", options.field_manager},
+          {"fieldValidation", options.strict ? "Strict" : "Warn"}};
+}
+
 }  // namespace
 
 std::vector<std::string> warning_texts(std::string_view header) {
@@ -159,8 +165,7 @@ ApiResult<ObjectPtr> Client::create(const Resource& resource, Json object) const
   if (!object.is_object()) return tl::unexpected(invalid(where, "a map is needed"));
   prepare(resource, object);
   Request request = body_request(Method::kPost, resource.collection_path(key.ns), object, kJson);
-  request.query = {{"fieldManager", options_.field_manager},
-                   {"fieldValidation", options_.strict ? "Strict" : "Warn"}};
+  request.query = write_query(options_);
   return send_for_object(std::move(request), where);
 }
 
@@ -199,8 +204,7 @@ ApiResult<ObjectPtr> Client::replace(const Resource& resource, Json object,
   prepare(resource, object);
   Request request =
       body_request(Method::kPut, resource.object_path(key, subresource), object, kJson);
-  request.query = {{"fieldManager", options_.field_manager},
-                   {"fieldValidation", options_.strict ? "Strict" : "Warn"}};
+  request.query = write_query(options_);
   return send_for_object(std::move(request), where);
 }
 
@@ -208,8 +212,7 @@ ApiResult<ObjectPtr> Client::merge_patch(const Resource& resource, const ObjectK
                                          const Json& patch, std::string_view subresource) const {
   Request request =
       body_request(Method::kPatch, resource.object_path(key, subresource), patch, kMergePatch);
-  request.query = {{"fieldManager", options_.field_manager},
-                   {"fieldValidation", options_.strict ? "Strict" : "Warn"}};
+  request.query = write_query(options_);
   return send_for_object(std::move(request), place(Method::kPatch, resource, key, subresource));
 }
 

@@ -139,6 +139,9 @@ class FakeApiServer : public Transport {
   [[nodiscard]] Response apply(Kind& kind, const Target& target, const Json& config,
                                const Request& request);
   [[nodiscard]] Response erase(Kind& kind, const Target& target, const Json& options);
+  // What the kind's own rules have against an object.
+  [[nodiscard]] static std::optional<Response> refusal(const Kind& kind, const ObjectKey& key,
+                                                       const Json& object);
   // Stores what differs and tells the watches.
   void commit(Kind& kind, const ObjectKey& key, Json after);
   void begin(const Request& request, const std::shared_ptr<FakeStream>& stream);

@@ -39,6 +39,11 @@ bool has_finalizers(const Json& object) {
   return finalizers != nullptr && !finalizers->empty();
 }
 
+// Being deleted, and nobody holds it any more.
+bool is_over(const Json& object) {
+  return find_field(object, "metadata.deletionTimestamp") != nullptr && !has_finalizers(object);
+}
+
 }  // namespace
 
 Response FakeApiServer::answer_write(const Target& target, const Request& request) {
@@ -84,6 +89,14 @@ Response FakeApiServer::answer_write(const Target& target, const Request& reques
   return response;
 }
 
+std::optional<Response> FakeApiServer::refusal(const Kind& kind, const ObjectKey& key,
+                                               const Json& object) {
+  if (!kind.serving.validate) return std::nullopt;
+  const auto causes = kind.serving.validate(object);
+  if (causes.empty()) return std::nullopt;
+  return invalid(kind.resource, key, causes);
+}
+
 Response FakeApiServer::create(Kind& kind, const ObjectKey& key, Json object,
                                const std::string& manager) {
   if (key.name.empty()) {
@@ -100,11 +113,7 @@ Response FakeApiServer::create(Kind& kind, const ObjectKey& key, Json object,
                          "resourceVersion should not be set on objects to be created");
   }
   if (kind.serving.status_subresource) object.erase("status");
-  if (kind.serving.validate) {
-    if (const auto causes = kind.serving.validate(object); !causes.empty()) {
-      return invalid(kind.resource, key, causes);
-    }
-  }
+  if (auto refused = refusal(kind, key, object)) return std::move(*refused);
   commit(kind, key, std::move(object));
   Stored& stored = kind.objects.at(key);
   stored.ownership.updated(Json::object(), stored.json, manager, kind.serving.keyed_lists);
@@ -139,12 +148,8 @@ Response FakeApiServer::update(Kind& kind, const Target& target, Json object,
   } else {
     object["metadata"].erase("deletionTimestamp");
   }
-  if (kind.serving.validate) {
-    if (const auto causes = kind.serving.validate(object); !causes.empty()) {
-      return invalid(kind.resource, target.key, causes);
-    }
-  }
-  if (object["metadata"].contains("deletionTimestamp") && !has_finalizers(object)) {
+  if (auto refused = refusal(kind, target.key, object)) return std::move(*refused);
+  if (is_over(object)) {
     commit(kind, target.key, Json());
     return json_answer(200, object);
   }
@@ -196,12 +201,8 @@ Response FakeApiServer::apply(Kind& kind, const Target& target, const Json& body
                              "\": " + conflicts.front().field,
                          causes);
   }
-  if (kind.serving.validate) {
-    if (const auto causes = kind.serving.validate(object); !causes.empty()) {
-      return invalid(kind.resource, target.key, causes);
-    }
-  }
-  if (object["metadata"].contains("deletionTimestamp") && !has_finalizers(object)) {
+  if (auto refused = refusal(kind, target.key, object)) return std::move(*refused);
+  if (is_over(object)) {
     commit(kind, target.key, Json());
     return json_answer(200, object);
   }
