@@ -28,6 +28,11 @@ std::uint64_t spread(std::string_view node, ByteView salt) {
   return hash ^ hash >> 32U;
 }
 
+// The object's name: the same for the same key, also after a restart.
+std::string request_name(const std::string& node, ByteView key_digest) {
+  return fmt::format("espalier-{}-{}", node.substr(0, kMaxNodeInName), to_hex(key_digest.first(8)));
+}
+
 // PEM blocks one after the other, of which one is a key.
 SecretBytes joined(const SecretBytes& first, const SecretBytes& second) {
   SecretBytes all(first.size() + second.size());
@@ -93,12 +98,11 @@ void NodeIdentity::load_next() {
   // It was answered, and the process ended before it forgot.
   if (current_ && current_->certificate.key == request->key) return;
   auto imported = ports_.keys->import_key(key->data.view(), request->key);
-  auto name = ports_.keys->sha256(request->key.info);
-  if (!imported || !name) return;
+  auto key_digest = ports_.keys->sha256(request->key.info);
+  if (!imported || !key_digest) return;
   Attempt attempt;
   attempt.key = std::move(*imported);
-  attempt.request.name = fmt::format("espalier-{}-{}", node_.node.substr(0, kMaxNodeInName),
-                                     to_hex(ByteView(*name).first(8)));
+  attempt.request.name = request_name(node_.node, *key_digest);
   attempt.request.pem = to_text(encode_pem("CERTIFICATE REQUEST", block->data.view()).view());
   attempt.post_at = WallTime{};  // known to the signer already, perhaps
   attempt_ = std::move(attempt);
@@ -216,8 +220,8 @@ Status NodeIdentity::begin_attempt(WallTime now) {
   if (!key) return forward(key);
   auto request = certificates::make_request(**key, node_, *ports_.keys);
   if (!request) return forward(request);
-  auto digest = ports_.keys->sha256((*key)->public_key().info);
-  if (!digest) return forward(digest);
+  auto key_digest = ports_.keys->sha256((*key)->public_key().info);
+  if (!key_digest) return forward(key_digest);
   auto key_der = ports_.keys->export_key(**key);
   if (!key_der) return forward(key_der);
   const SecretBytes request_pem = encode_pem("CERTIFICATE REQUEST", *request);
@@ -227,9 +231,7 @@ Status NodeIdentity::begin_attempt(WallTime now) {
   if (!saved) return saved;
   Attempt attempt;
   attempt.key = std::move(*key);
-  attempt.request = {fmt::format("espalier-{}-{}", node_.node.substr(0, kMaxNodeInName),
-                                 to_hex(ByteView(*digest).first(8))),
-                     to_text(request_pem.view())};
+  attempt.request = {request_name(node_.node, *key_digest), to_text(request_pem.view())};
   attempt.post_at = now;
   attempt_ = std::move(attempt);
   return {};

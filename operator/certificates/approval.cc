@@ -95,6 +95,14 @@ Result<CertificateRequest> read_request(const Json& spec) {
   return decode_request_pem(to_text(pem->view()));
 }
 
+// A copy that can be written back, whose status is a map.
+Json for_update(const Json& csr) {
+  Json copy = csr.is_object() ? csr : Json::object();
+  if (member(copy, "metadata").is_object()) copy["metadata"].erase("managedFields");
+  if (!member(copy, "status").is_object()) copy["status"] = Json::object();
+  return copy;
+}
+
 }  // namespace
 
 std::string_view name_of(Verdict verdict) {
@@ -167,13 +175,10 @@ Decision decide(const Json& csr, const ApprovalRules& rules, const IdentityOf& i
 }
 
 Json with_condition(const Json& csr, const Decision& decision) {
-  Json changed = csr;
+  Json changed = for_update(csr);
   const char* type = "Approved";
   if (decision.verdict == Verdict::kDeny) type = "Denied";
   if (decision.verdict == Verdict::kFail) type = "Failed";
-  if (!changed.is_object()) changed = Json::object();
-  if (member(changed, "metadata").is_object()) changed["metadata"].erase("managedFields");
-  if (!member(changed, "status").is_object()) changed["status"] = Json::object();
   Json& conditions = changed["status"]["conditions"];
   if (!conditions.is_array()) conditions = Json::array();
   conditions.push_back({{"type", type},
@@ -184,10 +189,7 @@ Json with_condition(const Json& csr, const Decision& decision) {
 }
 
 Json with_certificate(const Json& csr, const Certificate& certificate) {
-  Json changed = csr;
-  if (!changed.is_object()) changed = Json::object();
-  if (member(changed, "metadata").is_object()) changed["metadata"].erase("managedFields");
-  if (!member(changed, "status").is_object()) changed["status"] = Json::object();
+  Json changed = for_update(csr);
   changed["status"]["certificate"] = to_text(encode_base64(as_bytes(to_pem(certificate))).view());
   return changed;
 }

@@ -135,10 +135,7 @@ Result<Rotation> advance(CaSet& set, const CaTimes& times, WallTime now, bool ev
   const auto switch_over = [&] {
     const Certificate old = changed.signing->certificate();
     // What is left of an expired one verifies nowhere.
-    if (now < old.not_after) {
-      const WallTime last = std::min(old.not_after, now + times.node_lifetime);
-      changed.retired.push_back({old, last + kClockSlack});
-    }
+    if (now < old.not_after) changed.retired.push_back(retire(old, times, now));
     changed.signing = std::move(changed.next->authority);
     changed.next.reset();
     rotation.steps.push_back(RotationStep::kSwitched);
@@ -169,6 +166,11 @@ Result<Rotation> advance(CaSet& set, const CaTimes& times, WallTime now, bool ev
   rotation.look_again = next_look(changed, times, everyone_follows);
   set = std::move(changed);
   return rotation;
+}
+
+RetiredCa retire(Certificate certificate, const CaTimes& times, WallTime now) {
+  const WallTime last = std::min(certificate.not_after, now + times.node_lifetime);
+  return {std::move(certificate), last + kClockSlack};
 }
 
 Status stage_now(CaSet& set, const CaTimes& times, WallTime now, SigningKeys& keys) {

@@ -68,6 +68,10 @@ struct Rotation {
 [[nodiscard]] Result<Rotation> advance(CaSet& set, const CaTimes& times, WallTime now,
                                        bool everyone_follows, SigningKeys& keys);
 
+// A CA that signs nothing from `now` on, trusted until the last certificate that it may have signed
+// has expired, and a day for clocks that are behind.
+[[nodiscard]] RetiredCa retire(Certificate certificate, const CaTimes& times, WallTime now);
+
 // Stages the next CA before its time (a compromised key, another curve). Nothing when one is
 // staged.
 [[nodiscard]] Status stage_now(CaSet& set, const CaTimes& times, WallTime now, SigningKeys& keys);

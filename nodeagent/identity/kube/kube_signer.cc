@@ -22,21 +22,15 @@ std::string encoded(const std::string& text) {
   return to_text(encode_base64(as_bytes(text)).view());
 }
 
-std::string member_text(const json& map, const char* key) {
-  if (!map.is_object()) return {};
-  const auto at = map.find(key);
-  return at != map.end() && at->is_string() ? at->get<std::string>() : std::string();
-}
-
 // "TokenNotBound: the requester's token …" of the first condition that ends it; empty: none does.
 std::string refusal_in(const json& csr) {
   const json* conditions = kube::find_field(csr, "status.conditions");
   if (!conditions || !conditions->is_array()) return {};
   for (const json& condition : *conditions) {
-    const std::string type = member_text(condition, "type");
+    const std::string type = kube::field_text(condition, "type");
     if (type != "Denied" && type != "Failed") continue;
-    return fmt::format("{} ({}): {}", type, member_text(condition, "reason"),
-                       member_text(condition, "message"));
+    return fmt::format("{} ({}): {}", type, kube::field_text(condition, "reason"),
+                       kube::field_text(condition, "message"));
   }
   return {};
 }

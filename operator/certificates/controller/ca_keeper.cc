@@ -21,7 +21,6 @@ namespace {
 
 constexpr Seconds kLookEvery = std::chrono::minutes(10);
 constexpr Seconds kFresh = std::chrono::hours(1);
-constexpr Seconds kClockSlack = std::chrono::hours(24);
 constexpr Duration kDamagedRetry = std::chrono::minutes(1);
 constexpr int kAttempts = 3;
 constexpr std::size_t kMaxSurvivors = 16;
@@ -69,8 +68,7 @@ std::vector<RetiredCa> survivors(const std::string& bundle, const CaTimes& times
     auto certificate = decode_certificate(block.data.view());
     if (!certificate || !certificate->is_ca || now >= certificate->not_after) continue;
     if (found.size() == kMaxSurvivors) break;
-    const WallTime last = std::min(certificate->not_after, now + times.node_lifetime);
-    found.push_back({std::move(*certificate), last + kClockSlack});
+    found.push_back(retire(std::move(*certificate), times, now));
   }
   return found;
 }
