@@ -16,6 +16,7 @@
 #                                         prints the path of a kubeconfig; a user gets a client certificate
 #   in_cluster NAMESPACE POD              makes this machine look as that Pod sees it: the token, CA and namespace in
 #                                         /var/run/secrets/kubernetes.io/serviceaccount, and KUBERNETES_SERVICE_HOST and _PORT
+#   merged JSON JSON                      prints the second merged into the first
 #   wait_until SECONDS COMMAND...         tries again until it succeeds; status 1 when time is up
 #
 # $API (/run/api) holds the files: ca.crt, *.kubeconfig, *.crt, *.key. Logs: $API_LOGS/{etcd,apiserver}.log.
@@ -168,8 +169,7 @@ service_account() {
   kubectl get serviceaccount -n "$1" "$2" >/dev/null 2>&1 || kubectl create serviceaccount -n "$1" "$2" >/dev/null
 }
 
-# _merged JSON JSON: the second merged into the first.
-_merged() {
+merged() {
   python3 -c '
 import json, sys
 def merge(a, b):
@@ -179,30 +179,29 @@ def merge(a, b):
 print(json.dumps(merge(json.loads(sys.argv[1]), json.loads(sys.argv[2]))))' "$1" "$2"
 }
 
+# _write_status OBJECT KIND NAME…: apart from the object, as kubelets do.
+_write_status() {
+  [[ $1 == *'"status"'* ]] || return 0
+  kubectl patch "${@:2}" --subresource status --type merge -p "$(python3 -c '
+import json, sys
+print(json.dumps({"status": json.loads(sys.argv[1])["status"]}))' "$1")" >/dev/null
+}
+
 node() {
   local made="{\"apiVersion\": \"v1\", \"kind\": \"Node\", \"metadata\": {\"name\": \"$1\", \"labels\":
     {\"kubernetes.io/hostname\": \"$1\", \"kubernetes.io/os\": \"linux\"}}}"
-  made=$(_merged "$made" "${2:-{\}}")
+  made=$(merged "$made" "${2:-{\}}")
   kubectl apply -f - >/dev/null <<<"$made"
-  # Status is written apart, as kubelets do.
-  if [[ $made == *'"status"'* ]]; then
-    kubectl patch node "$1" --subresource status --type merge -p "$(python3 -c '
-import json, sys
-print(json.dumps({"status": json.loads(sys.argv[1])["status"]}))' "$made")" >/dev/null
-  fi
+  _write_status "$made" node "$1"
 }
 
 pod() {
   service_account "$1" "${4:-default}"
   local made="{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\": {\"namespace\": \"$1\", \"name\": \"$2\"}, \"spec\":
     {\"nodeName\": \"$3\", \"serviceAccountName\": \"${4:-default}\", \"containers\": [{\"name\": \"main\", \"image\": \"none.invalid/none\"}]}}"
-  made=$(_merged "$made" "${5:-{\}}")
+  made=$(merged "$made" "${5:-{\}}")
   kubectl apply -f - >/dev/null <<<"$made"
-  if [[ $made == *'"status"'* ]]; then
-    kubectl patch pod -n "$1" "$2" --subresource status --type merge -p "$(python3 -c '
-import json, sys
-print(json.dumps({"status": json.loads(sys.argv[1])["status"]}))' "$made")" >/dev/null
-  fi
+  _write_status "$made" pod -n "$1" "$2"
 }
 
 token() { kubectl create token -n "$1" "$2" "${@:3}"; }

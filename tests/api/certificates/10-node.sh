@@ -3,25 +3,8 @@
 source "$ESPALIER_ROOT/tests/api/rbac/rights.sh"
 need "certificate_probe is built" command -v certificate_probe
 
-# probe NAME KUBECONFIG ARG...: certificate_probe in the background; what it says goes to /run/NAME.log.
-probe() {
-  local name=$1 who=$2
-  shift 2
-  KUBECONFIG=$API/$who.kubeconfig certificate_probe "$@" >"/run/$name.log" 2>&1 &
-  echo "$!" >"/run/$name.pid"
-}
-_said_line() { grep -qE -e "$2" "/run/$1.log"; }
-says() {
-  wait_until 60 _said_line "$1" "$2" && return 0
-  tail -n 15 "/run/$1.log"
-  return 1
-}
-end_probe() {
-  local pid
-  pid=$(cat "/run/$1.pid")
-  kill -TERM "$pid"
-  wait "$pid"
-}
+# probe NAME WHO ARG...: certificate_probe in the background, as WHO.
+probe() { KUBECONFIG=$API/$2.kubeconfig background "$1" certificate_probe "${@:3}"; }
 of_csr() { kubectl get csr "$1" -o "jsonpath=$2"; }
 csr_of() { kubectl get csr -o name --sort-by .metadata.creationTimestamp | sed -n "s,.*/\(espalier-$1-.*\),\1,p" | tail -n 1; }
 bundle() { kubectl get configmap -n espalier-system espalier-trust -o 'jsonpath={.data.ca\.crt}'; }

@@ -6,19 +6,17 @@ source "$ESPALIER_ROOT/tests/api/operator/operators.sh"
 condition() { kubectl get ipsecpolicy "$1" -o jsonpath="{.status.conditions[?(@.type=='$2')].status}"; }
 for i in 1 2; do
   linux_node "$i"
-  pod espalier-system "agent-$i" "node$i" espalier-agent
-  pod_token espalier-system "agent-$i" >"/run/agent$i.token"
-  kubeconfig_for "agent$i" --token-file "/run/agent$i.token" >/dev/null
+  agent "$i"
 done
 # What an agent does: it takes its NodePolicy and says that all of it holds.
 agent_follows() {
-  kubectl --kubeconfig "$API/agent$1.kubeconfig" get nodepolicy "node$1" -o json | python3 -c '
+  as "agent$1" get nodepolicy "node$1" -o json | python3 -c '
 import json, sys
 p = json.load(sys.stdin)
 print(json.dumps({"apiVersion": p["apiVersion"], "kind": "NodePolicy", "metadata": {"name": p["metadata"]["name"]},
   "status": {"appliedHash": p["spec"]["hash"], "policies": [{"name": x["name"], "generation": x["generation"], "peers": 1, "ready": 1}
   for x in p["spec"].get("policies", [])]}}))' |
-    kubectl --kubeconfig "$API/agent$1.kubeconfig" apply --server-side --subresource status --field-manager espalier-agent -f -
+    as "agent$1" apply --server-side --subresource status --field-manager espalier-agent -f -
 }
 
 operator_start one 9465
@@ -56,7 +54,7 @@ agent_follows 2 >/dev/null
 check "until they follow" wait_until 20 is 'condition cluster Programmed' True
 equal "it says of which generation it speaks" 2 \
   "$(kubectl get ipsecpolicy cluster -o jsonpath="{.status.conditions[?(@.type=='Programmed')].observedGeneration}")"
-refuse "an agent does not speak for another node" kubectl --kubeconfig "$API/agent1.kubeconfig" patch nodepolicy node2 --subresource status \
+refuse "an agent does not speak for another node" as agent1 patch nodepolicy node2 --subresource status \
   --type merge -p '{"status": {"appliedHash": "0123456789abcdef0123456789abcdef"}}'
 linux_node 3
 check "a node that joins counts" wait_until 20 is 'condition cluster Programmed' False

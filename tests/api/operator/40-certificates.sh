@@ -5,18 +5,15 @@ source "$ESPALIER_ROOT/tests/api/operator/operators.sh"
 
 for i in 1 2; do
   linux_node "$i"
-  pod espalier-system "agent-$i" "node$i" espalier-agent
-  pod_token espalier-system "agent-$i" >"/run/agent$i.token"
-  kubeconfig_for "agent$i" --token-file "/run/agent$i.token" >/dev/null
+  agent "$i"
 done
-token espalier-system espalier-agent >/run/loose.token
-kubeconfig_for loose --token-file /run/loose.token >/dev/null
+known_as loose token espalier-system espalier-agent
 
 # request WHO NAME NODE [SAN]: asks as WHO for a certificate of NODE.
 request() {
   openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout "/run/$2.key" -subj "/O=espalier.io/CN=$3" \
     -addext "subjectAltName=DNS:${4:-$3}" -out "/run/$2.pem" 2>/dev/null
-  kubectl --kubeconfig "$API/$1.kubeconfig" create -f - <<Y
+  as "$1" create -f - <<Y
 apiVersion: certificates.k8s.io/v1
 kind: CertificateSigningRequest
 metadata: {name: "$2"}
@@ -33,7 +30,7 @@ check "it is ready" wait_until 30 ready 9465
 check "a CA is made" wait_until 30 kubectl get secret espalier-ca -n espalier-system
 check "and published" wait_until 30 kubectl get configmap espalier-trust -n espalier-system
 trusted >/run/ca.pem
-refuse "an agent cannot read its key" kubectl --kubeconfig "$API/agent1.kubeconfig" get secret espalier-ca -n espalier-system
+refuse "an agent cannot read its key" as agent1 get secret espalier-ca -n espalier-system
 
 check "an agent asks" request agent1 node1-a node1
 check "it gets a certificate" wait_until 30 has_certificate node1-a

@@ -12,26 +12,15 @@ apply_crds
 kubectl apply --server-side -f "$ESPALIER_ROOT/deploy" >/dev/null
 
 linux_node() {
-  local more=${2:-}
-  [ -n "$more" ] || more='{}'
-  node "node$1" "$(python3 - "$1" "$more" <<'P'
-import json, sys
-def merge(a, b):
-    for k, v in b.items():
-        a[k] = merge(a.get(k, {}), v) if isinstance(v, dict) else v
-    return a
-n = sys.argv[1]
-print(json.dumps(merge({"spec": {"podCIDR": f"10.244.{n}.0/24", "podCIDRs": [f"10.244.{n}.0/24"]}, "status": {"addresses": [
-    {"type": "InternalIP", "address": f"10.0.0.{n}"}, {"type": "InternalIP", "address": f"fd00::{n}"}]}}, json.loads(sys.argv[2]))))
-P
-)"
+  local made="{\"spec\": {\"podCIDR\": \"10.244.$1.0/24\", \"podCIDRs\": [\"10.244.$1.0/24\"]}, \"status\": {\"addresses\": [
+    {\"type\": \"InternalIP\", \"address\": \"10.0.0.$1\"}, {\"type\": \"InternalIP\", \"address\": \"fd00::$1\"}]}}"
+  node "node$1" "$(merged "$made" "${2:-{\}}")"
 }
 
-token espalier-system espalier-operator >/run/operator.token
-operator_config=$(kubeconfig_for operator --token-file /run/operator.token)
+known_as operator token espalier-system espalier-operator
 
 operator_start() {
-  espalier-operator run --kubeconfig "$operator_config" --namespace espalier-system --metrics "127.0.0.1:$2" --log-format text \
+  espalier-operator run --kubeconfig "$API/operator.kubeconfig" --namespace espalier-system --metrics "127.0.0.1:$2" --log-format text \
     "${@:3}" >"$API_LOGS/operator-$1.log" 2>&1 &
   printf -v "OPERATOR_$1" %s $!
 }

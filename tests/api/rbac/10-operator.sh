@@ -54,15 +54,6 @@ said "  says the API server" "attempting to grant RBAC permissions not currently
 refuse "it makes no role of its own" as operator create role another -n espalier-system --verb get --resource secrets
 
 # Certificates.
-openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout /dev/null -subj /CN=node1 -out /run/request.pem 2>/dev/null
-request() {
-  as "$1" create -f - <<Y
-apiVersion: certificates.k8s.io/v1
-kind: CertificateSigningRequest
-metadata: {name: "$2"}
-spec: {signerName: "$3", usages: [client auth], request: $(base64 -w0 /run/request.pem)}
-Y
-}
 check "an agent asks for a certificate" request agent1 node1-1 espalier.io/node
 check "the operator approves it" as operator certificate approve node1-1
 check "and signs it" as operator patch csr node1-1 --subresource status --type merge \

@@ -50,15 +50,6 @@ check "it watches its own NodePolicy" as agent1 get nodepolicies --field-selecto
 said "  and sees it" nodepolicy.espalier.io/node1
 
 # Certificates.
-openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout /dev/null -subj /CN=node1 -out /run/request.pem 2>/dev/null
-request() {
-  as "$1" create -f - <<Y
-apiVersion: certificates.k8s.io/v1
-kind: CertificateSigningRequest
-metadata: {name: "$2"}
-spec: {signerName: "$3", usages: [client auth], request: $(base64 -w0 /run/request.pem)}
-Y
-}
 check "it asks for a certificate" request agent1 one espalier.io/node
 equal "the request says on which node it was made" node1 \
   "$(kubectl get csr one -o jsonpath='{.spec.extra.authentication\.kubernetes\.io/node-name[0]}')"

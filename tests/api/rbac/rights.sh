@@ -1,6 +1,7 @@
 # Sourced by the tests beside it: deploy/ applied, two nodes with an agent each, and everybody's kubeconfig.
 #
-#   as WHO COMMAND…    kubectl as operator, agent1, agent2 (bound to node1, node2), or loose (an agent's token of no Pod)
+#   WHO is operator, agent1, agent2 (bound to node1, node2), or loose (an agent's token of no Pod)
+#   request WHO NAME SIGNER    asks for a certificate
 #   may WHO VERB RESOURCE… / may_not …    kubectl auth can-i
 # shellcheck shell=bash
 # shellcheck source=../lib.sh
@@ -10,16 +11,20 @@ apply_crds
 check "deploy/ is applied" kubectl apply --server-side -f "$ESPALIER_ROOT/deploy"
 for i in 1 2; do
   node "node$i"
-  pod espalier-system "agent-$i" "node$i" espalier-agent
-  pod_token espalier-system "agent-$i" >"/run/agent$i.token"
-  kubeconfig_for "agent$i" --token-file "/run/agent$i.token" >/dev/null
+  agent "$i"
 done
-token espalier-system espalier-agent >/run/loose.token
-kubeconfig_for loose --token-file /run/loose.token >/dev/null
-token espalier-system espalier-operator >/run/operator.token
-kubeconfig_for operator --token-file /run/operator.token >/dev/null
+known_as loose token espalier-system espalier-agent
+known_as operator token espalier-system espalier-operator
 
-as() { kubectl --kubeconfig "$API/$1.kubeconfig" "${@:2}"; }
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout /dev/null -subj /CN=node1 -out /run/request.pem 2>/dev/null
+request() {
+  as "$1" create -f - <<Y
+apiVersion: certificates.k8s.io/v1
+kind: CertificateSigningRequest
+metadata: {name: "$2"}
+spec: {signerName: "$3", usages: [client auth], request: $(base64 -w0 /run/request.pem)}
+Y
+}
 may() { check "$1 may ${*:2}" as "$1" auth can-i -q "${@:2}"; }
 may_not() { refuse "$1 may not ${*:2}" as "$1" auth can-i -q "${@:2}"; }
 
