@@ -15,7 +15,6 @@ constexpr std::size_t kMaxCertificate = 8192;
 constexpr std::uint8_t kVersionTag = der::context(0, true);
 constexpr std::uint8_t kExtensionsTag = der::context(3, true);
 constexpr std::uint8_t kVersion3[] = {der::kInteger, 1, 2};
-constexpr std::uint8_t kBoolean = 0x01;
 
 tl::unexpected<Error> bad(std::string why) {
   return fail(Code::kInvalid, "certificate", std::move(why));
@@ -24,7 +23,7 @@ tl::unexpected<Error> bad(std::string why) {
 bool says_ca(ByteView value) {
   const auto sequence = der::only(value, der::kSequence);
   if (!sequence) return false;
-  const auto flag = der::Reader(*sequence).content(kBoolean);
+  const auto flag = der::Reader(*sequence).content(der::kBoolean);
   return flag && flag->size() == 1 && flag->front() == 0xff;
 }
 

@@ -22,7 +22,8 @@ constexpr std::size_t kKeyIdOctets = 20;   // RFC 7093 section 2, method 1
 constexpr std::uint8_t kDigitalSignature[] = {der::kBitString, 2, 7, 0x80};
 constexpr std::uint8_t kCertAndCrlSign[] = {der::kBitString, 2, 1, 0x06};
 // A CA below which no other CA may stand: cA TRUE, pathLenConstraint 0.
-constexpr std::uint8_t kCaOfLeaves[] = {der::kSequence, 6, 0x01, 1, 0xff, der::kInteger, 1, 0};
+constexpr std::uint8_t kCaOfLeaves[] = {
+    der::kSequence, 6, der::kBoolean, 1, 0xff, der::kInteger, 1, 0};
 constexpr std::uint8_t kNoCa[] = {der::kSequence, 0};
 
 Result<Bytes> random_serial(SigningKeys& keys) {

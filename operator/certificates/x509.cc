@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::uint8_t kUtcTime = 0x17;
 constexpr std::uint8_t kGeneralizedTime = 0x18;
-constexpr std::uint8_t kBoolean = 0x01;
 constexpr std::uint8_t kUncompressed = 0x04;
 constexpr std::size_t kMaxExtensions = 32;
 constexpr std::size_t kMaxAltNames = 64;
@@ -223,7 +222,7 @@ std::optional<WallTime> parse_time_text(std::string_view text) {
 }
 
 Bytes encode_extension(ByteView id, bool critical, ByteView value) {
-  static constexpr std::uint8_t kTrue[] = {kBoolean, 1, 0xff};
+  static constexpr std::uint8_t kTrue[] = {der::kBoolean, 1, 0xff};
   return der::encode(der::kSequence, {der::encode(der::kObjectIdentifier, id),
                                       critical ? ByteView(kTrue) : ByteView(),
                                       der::encode(der::kOctetString, value)});
@@ -239,8 +238,8 @@ Result<std::vector<Extension>> decode_extensions(ByteView sequence) {
     der::Reader parts(*one);
     const auto id = parts.content(der::kObjectIdentifier);
     Extension extension;
-    if (parts.peek() == kBoolean) {
-      const auto value = parts.content(kBoolean);
+    if (parts.peek() == der::kBoolean) {
+      const auto value = parts.content(der::kBoolean);
       // FALSE is the default, which DER leaves out.
       if (!value || value->size() != 1 || value->front() != 0xff) return bad("are malformed");
       extension.critical = true;
