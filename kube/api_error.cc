@@ -152,6 +152,12 @@ ApiError error_of(const Error& unreached) {
   return error;
 }
 
+std::optional<ApiError> error_in(const Result<Response>& answer) {
+  if (!answer) return error_of(answer.error());
+  if (answer->status >= 300) return error_of(answer->status, answer->headers, answer->body);
+  return std::nullopt;
+}
+
 std::optional<Duration> retry_after(const Headers& headers) {
   const std::string* text = find_header(headers, "Retry-After");
   if (text == nullptr || text->empty()) return std::nullopt;

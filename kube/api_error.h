@@ -65,6 +65,9 @@ using ApiStatus = ApiResult<void>;
 // From a transport that got no answer.
 [[nodiscard]] ApiError error_of(const Error& unreached);
 
+// What is wrong with an answer: that there is none, or its status; nullopt if nothing is.
+[[nodiscard]] std::optional<ApiError> error_in(const Result<Response>& answer);
+
 // Retry-After in whole seconds, at most an hour; nullopt if missing or an HTTP date.
 [[nodiscard]] std::optional<Duration> retry_after(const Headers& headers);
 

@@ -2,12 +2,13 @@
 
 #include <utility>
 
+#include "kube/json_request.h"
+
 namespace espalier::kube {
 namespace {
 
 constexpr std::string_view kApplyPatch = "application/apply-patch+yaml";  // JSON is YAML, too
 constexpr std::string_view kMergePatch = "application/merge-patch+json";
-constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kPage = "500";
 constexpr int kMaxRestarts = 3;
 
@@ -37,16 +38,6 @@ void prepare(const Resource& resource, Json& object) {
   object["metadata"].erase("managedFields");
 }
 
-Request body_request(Method method, std::string path, const Json& body, std::string_view type) {
-  Request request;
-  request.method = method;
-  request.path = std::move(path);
-  request.headers = {{"Content-Type", std::string(type)}};
-  // Text that is no UTF-8 never came from the API server; it must not throw here.
-  request.body = body.dump(-1, ' ', false, Json::error_handler_t::replace);
-  return request;
-}
-
 // What every write but an apply asks for.
 std::vector<std::pair<std::string, std::string>> write_query(const Client::Options& options) {
   return {{"fieldManager", options.field_manager},
@@ -72,23 +63,17 @@ std::vector<std::string> warning_texts(std::string_view header) {
 }
 
 ApiResult<Json> Client::send(Request request, std::string where) const {
-  request.headers.emplace_back("Accept", kJson);
+  request.headers.emplace_back("Accept", "application/json");
   auto response = transport_->call(request);
-  if (!response) {
-    ApiError error = error_of(response.error());
-    error.where = std::move(where);
-    return tl::unexpected(std::move(error));
-  }
-  if (options_.on_warning) {
+  if (response && options_.on_warning) {
     for (const auto& [name, value] : response->headers) {
       if (name != "Warning" && name != "warning") continue;
       for (const auto& text : warning_texts(value)) options_.on_warning(text);
     }
   }
-  if (response->status >= 300) {
-    ApiError error = error_of(response->status, response->headers, response->body);
-    error.where = std::move(where);
-    return tl::unexpected(std::move(error));
+  if (auto error = error_in(response)) {
+    error->where = std::move(where);
+    return tl::unexpected(std::move(*error));
   }
   Json json = Json::parse(response->body, nullptr, false);
   if (json.is_discarded()) {
@@ -164,7 +149,7 @@ ApiResult<ObjectPtr> Client::create(const Resource& resource, Json object) const
   const std::string where = place(Method::kPost, resource, key);
   if (!object.is_object()) return tl::unexpected(invalid(where, "a map is needed"));
   prepare(resource, object);
-  Request request = body_request(Method::kPost, resource.collection_path(key.ns), object, kJson);
+  Request request = json_request(Method::kPost, resource.collection_path(key.ns), object);
   request.query = write_query(options_);
   return send_for_object(std::move(request), where);
 }
@@ -177,7 +162,7 @@ ApiResult<ObjectPtr> Client::apply_at(const Resource& resource, Json object,
   if (key.name.empty()) return tl::unexpected(invalid(where, "metadata.name: a name is needed"));
   prepare(resource, object);
   Request request =
-      body_request(Method::kPatch, resource.object_path(key, subresource), object, kApplyPatch);
+      json_request(Method::kPatch, resource.object_path(key, subresource), object, kApplyPatch);
   const std::string_view manager =
       options.manager.empty() ? std::string_view(options_.field_manager) : options.manager;
   request.query = {{"fieldManager", std::string(manager)},
@@ -202,8 +187,7 @@ ApiResult<ObjectPtr> Client::replace(const Resource& resource, Json object,
   const std::string where = place(Method::kPut, resource, key, subresource);
   if (key.name.empty()) return tl::unexpected(invalid(where, "metadata.name: a name is needed"));
   prepare(resource, object);
-  Request request =
-      body_request(Method::kPut, resource.object_path(key, subresource), object, kJson);
+  Request request = json_request(Method::kPut, resource.object_path(key, subresource), object);
   request.query = write_query(options_);
   return send_for_object(std::move(request), where);
 }
@@ -211,7 +195,7 @@ ApiResult<ObjectPtr> Client::replace(const Resource& resource, Json object,
 ApiResult<ObjectPtr> Client::merge_patch(const Resource& resource, const ObjectKey& key,
                                          const Json& patch, std::string_view subresource) const {
   Request request =
-      body_request(Method::kPatch, resource.object_path(key, subresource), patch, kMergePatch);
+      json_request(Method::kPatch, resource.object_path(key, subresource), patch, kMergePatch);
   request.query = write_query(options_);
   return send_for_object(std::move(request), place(Method::kPatch, resource, key, subresource));
 }
@@ -224,7 +208,7 @@ ApiStatus Client::remove(const Resource& resource, const ObjectKey& key,
   if (!options.resource_version.empty()) {
     body["preconditions"]["resourceVersion"] = options.resource_version;
   }
-  auto done = send(body_request(Method::kDelete, resource.object_path(key), body, kJson),
+  auto done = send(json_request(Method::kDelete, resource.object_path(key), body),
                    place(Method::kDelete, resource, key));
   if (!done && done.error().kind != ErrorKind::kNotFound) {
     return tl::unexpected(std::move(done.error()));

@@ -46,11 +46,11 @@ TimePoint Election::next_deadline() const {
   return busy_ == Busy::kNo ? std::min(end, next_try_) : end;
 }
 
-void Election::start(TimePoint now) {
-  if (busy_ == Busy::kNo && !releasing_) read(now);
+void Election::start(TimePoint) {
+  if (busy_ == Busy::kNo && !releasing_) read();
 }
 
-void Election::read(TimePoint) {
+void Election::read() {
   busy_ = Busy::kReading;
   next_try_ = kNever;
   outputs_.emplace_back(Read{});
@@ -144,7 +144,7 @@ void Election::on_written(TimePoint now, const ApiResult<ObjectPtr>& lease) {
     const ErrorKind kind = lease.error().kind;
     if (kind == ErrorKind::kConflict || kind == ErrorKind::kExists ||
         kind == ErrorKind::kNotFound) {
-      read(now);
+      read();
     } else {
       try_again(now);
     }
@@ -170,7 +170,7 @@ void Election::on_deadline(TimePoint now) {
   if (leading_ && lease_) {
     write(now, false);
   } else {
-    read(now);
+    read();
   }
 }
 

@@ -75,7 +75,7 @@ class Election {
  private:
   enum class Busy : std::uint8_t { kNo, kReading, kWriting, kReleasing };
 
-  void read(TimePoint now);
+  void read();
   void write(TimePoint now, bool create);
   void observe(TimePoint now, const Object& lease);
   void consider(TimePoint now);

@@ -3,6 +3,8 @@
 #include <utility>
 #include <variant>
 
+#include "kube/json_request.h"
+
 namespace espalier::kube {
 namespace {
 
@@ -12,10 +14,7 @@ class NoStream : public Stream {
 };
 
 ApiResult<ObjectPtr> lease_of(const Result<Response>& answer) {
-  if (!answer) return tl::unexpected(error_of(answer.error()));
-  if (answer->status >= 300) {
-    return tl::unexpected(error_of(answer->status, answer->headers, answer->body));
-  }
+  if (auto error = error_in(answer)) return tl::unexpected(std::move(*error));
   Json json = Json::parse(answer->body, nullptr, false);
   auto object = make_object(std::move(json));
   if (!object) return tl::unexpected(error_of(object.error()));
@@ -104,18 +103,14 @@ void Elector::on_output(const Election::Read&) {
 }
 
 void Elector::on_output(const Election::Write& write) {
-  Request request;
-  request.method = write.create ? Method::kPost : Method::kPut;
-  request.path = write.create ? leases().collection_path(config_.lease.ns)
-                              : leases().object_path(config_.lease);
-  request.headers = {{"Content-Type", "application/json"}};
   Json lease = write.lease;
   lease["apiVersion"] = leases().api_version();
   lease["kind"] = leases().kind;
   lease["spec"]["renewTime"] = wall_();
   if (write.acquires) lease["spec"]["acquireTime"] = lease["spec"]["renewTime"];
-  request.body = lease.dump(-1, ' ', false, Json::error_handler_t::replace);
-  send(std::move(request), false);
+  send(write.create ? json_request(Method::kPost, leases().collection_path(config_.lease.ns), lease)
+                    : json_request(Method::kPut, leases().object_path(config_.lease), lease),
+       false);
 }
 
 void Elector::on_output(const Election::Started&) {

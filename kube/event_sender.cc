@@ -7,6 +7,7 @@
 
 #include "kube/api_error.h"
 #include "kube/executor_gate.h"
+#include "kube/json_request.h"
 
 namespace espalier::kube {
 namespace {
@@ -56,14 +57,11 @@ class EventSender::Worker : public std::enable_shared_from_this<Worker> {
 
   void send() {
     const EventRecorder::Post& post = waiting_.front();
-    Request request;
-    request.method = post.create ? Method::kPost : Method::kPatch;
-    request.path =
-        post.create ? events().collection_path(post.key.ns) : events().object_path(post.key);
-    request.headers = {
-        {"Content-Type", post.create ? "application/json" : "application/merge-patch+json"},
-        {"Accept", "application/json"}};
-    request.body = post.body.dump(-1, ' ', false, Json::error_handler_t::replace);
+    Request request =
+        post.create ? json_request(Method::kPost, events().collection_path(post.key.ns), post.body)
+                    : json_request(Method::kPatch, events().object_path(post.key), post.body,
+                                   "application/merge-patch+json");
+    request.headers.emplace_back("Accept", "application/json");
     call_ =
         std::make_unique<AsyncCall>(transport_, executor_, request,
                                     [this](const Result<Response>& answer) { on_answer(answer); });
@@ -71,12 +69,7 @@ class EventSender::Worker : public std::enable_shared_from_this<Worker> {
 
   void on_answer(const Result<Response>& answer) {
     call_.reset();
-    std::optional<ApiError> error;
-    if (!answer) {
-      error = error_of(answer.error());
-    } else if (answer->status >= 300) {
-      error = error_of(answer->status, answer->headers, answer->body);
-    }
+    const auto error = error_in(answer);
     if (error && error->worth_retrying() && ++tries_ < kMaxTries) {
       pausing_ = true;
       const Duration pause = error->retry_after.value_or(kFirstPause * tries_);

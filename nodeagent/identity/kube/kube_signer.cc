@@ -8,6 +8,7 @@
 #include "kube/api_error.h"
 #include "kube/async_call.h"
 #include "kube/informer.h"
+#include "kube/json_request.h"
 #include "kube/object.h"
 #include "kube/resource.h"
 #include "operator/certificates/approval.h"
@@ -87,11 +88,10 @@ class KubeSigner::Worker : public std::enable_shared_from_this<Worker> {
   void post(const PostedRequest& request) {
     if (request.name != request_.name) stop();
     request_ = request;
-    kube::Request call;
-    call.method = kube::Method::kPost;
-    call.path = kube::certificate_signing_requests().collection_path();
-    call.headers = {{"Content-Type", "application/json"}, {"Accept", "application/json"}};
-    call.body = signing_request(request).dump();
+    kube::Request call = kube::json_request(kube::Method::kPost,
+                                            kube::certificate_signing_requests().collection_path(),
+                                            signing_request(request));
+    call.headers.emplace_back("Accept", "application/json");
     call_ = std::make_unique<kube::AsyncCall>(
         transport_, executor_, call,
         [this](const Result<kube::Response>& answer) { on_posted(answer); });
@@ -99,12 +99,7 @@ class KubeSigner::Worker : public std::enable_shared_from_this<Worker> {
 
   void on_posted(const Result<kube::Response>& answer) {
     call_.reset();
-    std::optional<kube::ApiError> error;
-    if (!answer) {
-      error = kube::error_of(answer.error());
-    } else if (answer->status >= 300) {
-      error = kube::error_of(answer->status, answer->headers, answer->body);
-    }
+    auto error = kube::error_in(answer);
     if (error && error->kind != kube::ErrorKind::kExists) {
       error->where = "POST certificatesigningrequests/" + request_.name;
       return handlers_.on_post_failed(request_.name, error->to_error());
