@@ -1,27 +1,20 @@
 // certificate_probe: the two halves of a node's certificate as programs, for the scripts beside it.
 //
-//   certificate_probe operator                      keeps the CA, answers requests: "event REASON
-//   …" certificate_probe node NODE IDENTITY FOLDER     asks and renews: "status READY REASON
-//   MESSAGE" at
-//                                                   each change, "uses NODE IDENTITY UNTIL"
+//   certificate_probe operator
+//       keeps the CA, answers requests: "event REASON …"
+//   certificate_probe node NODE IDENTITY FOLDER
+//       asks and renews: "status READY REASON MESSAGE" at each change, "uses NODE IDENTITY UNTIL"
 //
 // $KUBECONFIG names the kubeconfig. SIGTERM ends it in order.
 #include <chrono>
-#include <cstdlib>
-#include <iostream>
 #include <memory>
-#include <mutex>
 #include <string>
-
-#include <signal.h>
 
 #include "base/process/clock.h"
 #include "base/time_text.h"
 #include "ike/crypto/nss/nss_provider.h"
 #include "kube/client.h"
-#include "kube/cpprest/cpprest_transport.h"
 #include "kube/informer.h"
-#include "kube/kubeconfig/kubeconfig.h"
 #include "kube/run/controller.h"
 #include "kube/run/thread_executor.h"
 #include "nodeagent/identity/files/file_store.h"
@@ -29,47 +22,15 @@
 #include "nodeagent/identity/node_identity.h"
 #include "operator/certificates/controller/node_certificates.h"
 #include "operator/certificates/nss/nss_signing_keys.h"
+#include "tests/api/program.h"
 
 namespace {
 
 using namespace espalier;
 using namespace std::chrono_literals;
+using probe::say;
 
 constexpr const char* kNamespace = "espalier-system";
-
-void say(const std::string& line) {
-  static std::mutex mutex;
-  const std::lock_guard lock(mutex);
-  std::cout << line << std::endl;
-}
-
-WallTime wall() {
-  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
-
-void wait_for_sigterm() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  int signal = 0;
-  sigwait(&set, &signal);
-}
-
-std::unique_ptr<kube::Transport> connect() {
-  const char* file = std::getenv("KUBECONFIG");
-  auto access = kube::read_kubeconfig(file != nullptr ? file : "");
-  if (!access) {
-    say("problem " + access.error().to_string());
-    return nullptr;
-  }
-  auto transport = kube::make_cpprest_transport(std::move(*access), {});
-  if (!transport) {
-    say("problem " + transport.error().to_string());
-    return nullptr;
-  }
-  return std::move(*transport);
-}
 
 kube::Resource node_endpoints() {
   return {"espalier.io", "v1alpha1", "nodeendpoints", "NodeEndpoint", kube::Scope::kCluster};
@@ -90,9 +51,11 @@ int operate(kube::Transport& transport, certificates::SigningKeys& keys) {
   certificates::NodeCertificates certificates(client, {requests.store(), endpoints.store()}, keys,
                                               options);
   using Controller = kube::Controller<kube::ObjectKey>;
-  Controller ca([&](const kube::ObjectKey&) { return certificates.reconcile_ca(wall()); });
-  Controller answers(
-      [&](const kube::ObjectKey& key) { return certificates.reconcile_request(key, wall()); });
+  Controller ca(
+      [&](const kube::ObjectKey&) { return certificates.reconcile_ca(process::wall_now()); });
+  Controller answers([&](const kube::ObjectKey& key) {
+    return certificates.reconcile_request(key, process::wall_now());
+  });
   const auto observe = [](const kube::ObjectKey& key, Duration, const kube::Reconciled& result) {
     if (!result) say("problem " + key.to_string() + ": " + result.error().to_string());
   };
@@ -111,7 +74,7 @@ int operate(kube::Transport& transport, certificates::SigningKeys& keys) {
   ca.start(1);
   answers.start(2);
   ca.add({kNamespace, "espalier-ca"});
-  wait_for_sigterm();
+  probe::wait_for_signal();
   executor.run([&] {
     requests.stop();
     endpoints.stop();
@@ -135,11 +98,11 @@ class Node {
                  process::random_seed()),
         signer_(transport, executor,
                 {[this](const std::string& name, const identity::RequestAnswer& answer) {
-                   identity_.on_answer(name, answer, wall());
+                   identity_.on_answer(name, answer, process::wall_now());
                    tell();
                  },
                  [this](const std::string& name, const Error& error) {
-                   identity_.on_post_failed(name, error, wall());
+                   identity_.on_post_failed(name, error, process::wall_now());
                    tell();
                  },
                  [](const Error& error) { say("problem " + error.to_string()); }},
@@ -148,7 +111,7 @@ class Node {
     bundles_.on_change([this](const kube::Change& change) {
       if (change.deleted()) return;
       const auto& data = change.after->json["data"];
-      const auto taken = identity_.on_bundle(data.value("ca.crt", ""), wall());
+      const auto taken = identity_.on_bundle(data.value("ca.crt", ""), process::wall_now());
       if (!taken) say("problem " + taken.error().to_string());
       tell();
     });
@@ -156,7 +119,7 @@ class Node {
   }
 
   void start() {
-    identity_.start(wall());
+    identity_.start(process::wall_now());
     bundles_.start();
     tell();
     beat();
@@ -165,7 +128,7 @@ class Node {
 
  private:
   void beat() {
-    identity_.on_deadline(wall());
+    identity_.on_deadline(process::wall_now());
     tell();
     executor_.at(executor_.now() + 200ms, [this] { beat(); });
   }
@@ -175,7 +138,7 @@ class Node {
       say("uses " + use->certificate.subject.common_name + " " +
           use->certificate.alt_names.front().text + " " + time_text(use->certificate.not_after));
     }
-    const identity::IdentityStatus status = identity_.status(wall());
+    const identity::IdentityStatus status = identity_.status(process::wall_now());
     if (told_ == status) return;
     told_ = status;
     say(std::string("status ") + (status.ready ? "ready " : "not-ready ") + status.reason + " " +
@@ -199,7 +162,7 @@ int be_node(kube::Transport& transport, certificates::SigningKeys& keys,
   kube::ThreadExecutor executor("node");
   Node node(transport, executor, keys, *store, name);
   executor.run([&] { node.start(); });
-  wait_for_sigterm();
+  probe::wait_for_signal();
   executor.run([&] { node.stop(); });
   transport.stop();
   executor.stop();
@@ -210,7 +173,7 @@ int be_node(kube::Transport& transport, certificates::SigningKeys& keys,
 int run(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "";
   auto keys = certificates::nss::open_signing_keys();
-  const auto transport = connect();
+  const auto transport = probe::connect({});
   if (!keys || !transport) return 1;
   if (what == "operator") return operate(*transport, **keys);
   if (what == "node" && argc == 5) return be_node(*transport, **keys, {argv[2], argv[3]}, argv[4]);
@@ -221,12 +184,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // The signals are waited for by one thread alone.
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  probe::hold_signals();
   auto provider = ike::crypto::nss::NssProvider::open({});
   if (!provider) {
     say("problem " + provider.error().to_string());

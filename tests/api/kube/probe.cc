@@ -1,20 +1,17 @@
 // kube_probe: the parts of kube/ as a program that says what they see, for the scripts beside it.
 //
-//   kube_probe follow GROUP VERSION PLURAL     "synced N", "+name", "~name", "-name", "problem
-//   ...", each
-//                                              with lists=N watches=N expired=N
-//   kube_probe session                         each line of input is a path to GET: "200", or the
-//   error kube_probe apply GROUP VERSION PLURAL KIND [MANAGER [force|polite [status]]]
-//                                              applies the object on standard input: "ok
-//                                              GENERATION"
-//   kube_probe stand NAMESPACE LEASE IDENTITY  stands for election; while it leads it applies a
-//   ConfigMap
-//                                              acts-IDENTITY five times a second
+//   kube_probe follow GROUP VERSION PLURAL
+//       "synced N", "+name", "~name", "-name", "problem …", each with lists=N watches=N expired=N
+//   kube_probe session
+//       each line of input is a path to GET: "200", or the error
+//   kube_probe apply GROUP VERSION PLURAL KIND [MANAGER [force|polite [status]]]
+//       applies the object on standard input: "ok GENERATION"
+//   kube_probe stand NAMESPACE LEASE IDENTITY
+//       stands for election; while it leads it applies a ConfigMap acts-IDENTITY every 200 ms
 //
 // A core group is written as "". $KUBECONFIG names the kubeconfig; without it, it is a pod. SIGTERM
 // ends it in order.
 #include <condition_variable>
-#include <cstdlib>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -23,53 +20,18 @@
 #include <thread>
 #include <vector>
 
-#include <signal.h>
-
 #include "base/process/clock.h"
 #include "kube/client.h"
-#include "kube/cpprest/cpprest_transport.h"
 #include "kube/elector.h"
 #include "kube/informer.h"
-#include "kube/kubeconfig/kubeconfig.h"
 #include "kube/run/thread_executor.h"
+#include "tests/api/program.h"
 
 namespace {
 
 using namespace espalier;
 using namespace espalier::kube;
-
-void say(const std::string& line) {
-  static std::mutex mutex;
-  const std::lock_guard lock(mutex);
-  std::cout << line << std::endl;
-}
-
-std::unique_ptr<Transport> connect() {
-  const char* file = std::getenv("KUBECONFIG");
-  auto access = file != nullptr && *file != '\0' ? read_kubeconfig(file) : in_cluster();
-  if (!access) {
-    say("problem " + access.error().to_string());
-    return nullptr;
-  }
-  auto transport = make_cpprest_transport(
-      std::move(*access), {.user_agent = "kube_probe", .on_problem = [](std::string_view problem) {
-                             say("problem " + std::string(problem));
-                           }});
-  if (!transport) {
-    say("problem " + transport.error().to_string());
-    return nullptr;
-  }
-  return std::move(*transport);
-}
-
-void wait_for_sigterm() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  int signal = 0;
-  sigwait(&set, &signal);
-}
+using probe::say;
 
 int follow(Transport& transport, Resource resource) {
   ThreadExecutor executor("informer");
@@ -90,7 +52,7 @@ int follow(Transport& transport, Resource resource) {
         [&](const ApiError& error) { with_counts("problem " + error.to_string()); });
     informer.start();
   });
-  wait_for_sigterm();
+  probe::wait_for_signal();
   executor.run([&] { informer.stop(); });
   transport.stop();
   executor.stop();
@@ -185,7 +147,7 @@ int stand(Transport& transport, const ObjectKey& lease, const std::string& ident
   executor.run([&] { elector->start(); });
   {
     const Acting acting(transport, *elector, {lease.ns, "acts-" + identity});
-    wait_for_sigterm();
+    probe::wait_for_signal();
   }
   std::mutex mutex;
   std::condition_variable changed;
@@ -209,13 +171,12 @@ int stand(Transport& transport, const ObjectKey& lease, const std::string& ident
 }  // namespace
 
 int main(int argc, char** argv) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  probe::hold_signals();
   const std::vector<std::string> words(argv + 1, argv + argc);
-  const auto transport = connect();
+  const auto transport =
+      probe::connect({.user_agent = "kube_probe", .on_problem = [](std::string_view problem) {
+                        say("problem " + std::string(problem));
+                      }});
   if (!transport || words.empty()) return 2;
   const auto resource = [&](std::size_t kind) {
     return Resource{words[1], words[2], words[3], words.size() > kind ? words[kind] : "",
