@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kube/json_request.h"
+#include "kube/list_item.h"
 
 namespace espalier::kube {
 namespace {
@@ -122,10 +123,7 @@ ApiResult<Listed> Client::list_once(const Resource& resource, const Selection& s
       return tl::unexpected(invalid(where, "items: a list is needed"));
     }
     for (auto& item : *items) {
-      // The items of a list come without their kind.
-      item["apiVersion"] = resource.api_version();
-      item["kind"] = resource.kind;
-      auto object = make_object(std::move(item));
+      auto object = object_of_item(resource, std::move(item));
       if (!object) return tl::unexpected(invalid(where, object.error().to_string()));
       listed.objects.push_back(std::move(*object));
     }

@@ -183,6 +183,15 @@ TEST_F(ClientTest, AnExpiredContinuationStartsTheListAgain) {
   EXPECT_THAT(listed->objects, SizeIs(600));
 }
 
+TEST_F(ClientTest, AListOfWhatAreNoObjectsIsAnError) {
+  for (const char* items : {"5", "[5]", "[null]", "[[]]", "[{}]"}) {
+    server_.inject({.response = Response{200, {}, std::string(R"({"items": )") + items + "}"}});
+    const auto listed = client_.list(kPolicies, {});
+    ASSERT_FALSE(listed) << items;
+    EXPECT_EQ(listed.error().kind, ErrorKind::kInvalid) << items;
+  }
+}
+
 TEST_F(ClientTest, InvalidNamesTheField) {
   server_.serve(kPolicies, {.validate = [](const Json&) {
                   return std::vector<ErrorCause>{

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kube/list_item.h"
+
 namespace espalier::kube {
 namespace {
 
@@ -249,12 +251,7 @@ void Watcher::finish_page(TimePoint now) {
     return;
   }
   for (auto& item : *items) {
-    if (item.is_object()) {  // the items of a list come without their kind
-      item["apiVersion"] = spec_.resource.api_version();
-      item["kind"] = spec_.resource.kind;
-    }
-    if (spec_.trim && item.is_object()) spec_.trim(item);
-    auto object = make_object(std::move(item));
+    auto object = object_of_item(spec_.resource, std::move(item), spec_.trim);
     if (!object) {
       retry(now, broken(object.error().to_string()));
       return;
