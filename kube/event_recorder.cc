@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 namespace espalier::kube {
 namespace {
 
@@ -21,13 +23,6 @@ constexpr double kRate = 1.0 / 300;
 std::string object_of(const Json& regarding) {
   return field_text(regarding, "kind") + "/" + field_text(regarding, "namespace") + "/" +
          field_text(regarding, "name") + "/" + field_text(regarding, "uid");
-}
-
-std::string hex(std::uint64_t number) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (int shift = 60; shift >= 0; shift -= 4) text += kDigits[(number >> shift) & 0xFU];
-  return text;
 }
 
 // Without cutting a character of UTF-8 in two.
@@ -70,7 +65,7 @@ void EventRecorder::record(TimePoint now, const std::string& wall, const Happeni
     return;
   }
   const std::string ns = field_text(happening.regarding, "namespace");
-  const std::string suffix = "." + hex(names_.next());
+  const std::string suffix = fmt::format(".{:016x}", names_.next());
   Known known;
   known.key = {
       ns.empty() ? "default" : ns,

@@ -34,14 +34,14 @@ class PacedTransport::Gatekeeper {
     ++counts_.calls;
     const TimePoint turn = bucket_.take(process::monotonic_now());
     if (std::max(turn, gate_.open_at()) > process::monotonic_now()) ++counts_.throttled;
-    return wait_until(lock, turn, true);
+    return wait_until(lock, turn);
   }
   bool pause(std::optional<Duration> asked) {
     std::unique_lock lock(mutex_);
     ++counts_.retries;
-    if (asked) return wait_until(lock, process::monotonic_now(), true);  // told() has shut the gate
-    return wait_until(
-        lock, process::monotonic_now() + backoff_.failed(process::monotonic_now(), kNever), true);
+    if (asked) return wait_until(lock, process::monotonic_now());  // told() has shut the gate
+    return wait_until(lock,
+                      process::monotonic_now() + backoff_.failed(process::monotonic_now(), kNever));
   }
   void told(Duration wait) {
     const std::lock_guard lock(mutex_);
@@ -62,10 +62,11 @@ class PacedTransport::Gatekeeper {
   }
 
  private:
-  bool wait_until(std::unique_lock<std::mutex>& lock, TimePoint when, bool and_gate) {
+  // And until the gate is open; false if it was stopped.
+  bool wait_until(std::unique_lock<std::mutex>& lock, TimePoint when) {
     for (;;) {
       if (stopped_) return false;
-      const TimePoint until = and_gate ? std::max(when, gate_.open_at()) : when;
+      const TimePoint until = std::max(when, gate_.open_at());
       const TimePoint now = process::monotonic_now();
       if (now >= until) return true;
       changed_.wait_for(lock, until - now);
