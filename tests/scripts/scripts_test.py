@@ -118,6 +118,8 @@ class TestTest(Tree):
         super().setUp()
         self.command("scripts/build", 'echo "build $*" >>"$CALLS"\n')
         self.ctest(self.GOOD, 0)
+        self.lab('echo "2 passed, 0 failed"\n')
+        self.api('echo "3 passed, 0 failed"\n')
 
     def ctest(self, line, code):
         self.command("bin/ctest", f'echo "ctest $*" >>"$CALLS"\necho "{line}"\necho "Total Test time (real) = 1 sec"\nexit {code}\n')
@@ -125,26 +127,29 @@ class TestTest(Tree):
     def lab(self, body):
         self.command("tests/e2e/run", 'echo "run $*" >>"$CALLS"\n' + body)
 
-    def test_without_a_lab_the_unit_total_is_the_last_line(self):
-        code, told = self.run_script("scripts/test")
+    def api(self, body):
+        self.command("tests/api/run", 'echo "api $*" >>"$CALLS"\n' + body)
+
+    def test_the_unit_part_alone_ends_with_its_total(self):
+        code, told = self.run_script("scripts/test", "unit")
         self.assertEqual((code, told.splitlines()[-1]), (0, self.GOOD))
         self.assertEqual(self.called()[0], "build dev")
 
-    def test_both_totals_stand_last_and_alone(self):
+    def test_every_total_stands_last_and_alone(self):
         self.lab('echo "5 passed, 0 failed"\necho "more words"\n')
         code, told = self.run_script("scripts/test")
-        self.assertEqual((code, told.splitlines()[-2:]), (0, [self.GOOD, "5 passed, 0 failed"]))
+        self.assertEqual((code, told.splitlines()[-3:]), (0, [self.GOOD, "5 passed, 0 failed", "3 passed, 0 failed"]))
         self.assertIn("build ", self.called())  # the programs that the lab runs
 
     def test_a_failure_of_either_part_fails_the_run_and_hides_nothing(self):
         self.lab('echo "5 passed, 0 failed"\n')
         self.ctest(self.BAD, 8)
         code, told = self.run_script("scripts/test")
-        self.assertEqual((code, told.splitlines()[-2:]), (1, [self.BAD, "5 passed, 0 failed"]))
+        self.assertEqual((code, told.splitlines()[-3:]), (1, [self.BAD, "5 passed, 0 failed", "3 passed, 0 failed"]))
         self.ctest(self.GOOD, 0)
         self.lab('echo "4 passed, 1 failed"\nexit 1\n')
         code, told = self.run_script("scripts/test")
-        self.assertEqual((code, told.splitlines()[-2:]), (1, [self.GOOD, "4 passed, 1 failed"]))
+        self.assertEqual((code, told.splitlines()[-3:]), (1, [self.GOOD, "4 passed, 1 failed", "3 passed, 0 failed"]))
 
     def test_a_lab_without_a_total_is_a_failure(self):
         self.lab("exit 0\n")
@@ -160,9 +165,6 @@ class TestTest(Tree):
         self.assertIn("build asan", self.called())
         self.assertIn("-R wire", self.called()[-1])
 
-    def api(self, body):
-        self.command("tests/api/run", 'echo "api $*" >>"$CALLS"\n' + body)
-
     def test_the_api_part_is_a_part_of_all_and_one_of_its_own(self):
         self.lab('echo "5 passed, 0 failed"\n')
         self.api('echo "7 passed, 0 failed"\n')
@@ -177,7 +179,8 @@ class TestTest(Tree):
         code, told = self.run_script("scripts/test", "cluster")
         self.assertEqual(code, 0)
         self.assertIn("cluster: nothing is there yet", told)
-        for part in ("api", "lab"):
+        for part, runner in (("api", "tests/api/run"), ("lab", "tests/e2e/run")):
+            (self.root / runner).unlink()
             self.assertEqual(self.run_script("scripts/test", part)[0], 1)
         self.assertEqual(self.run_script("scripts/test", "nonsense")[0], 1)
 
