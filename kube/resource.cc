@@ -42,6 +42,9 @@ Resource secrets() {
 Resource config_maps() {
   return {"", "v1", "configmaps", "ConfigMap", Scope::kNamespaced};
 }
+Resource endpoint_slices() {
+  return {"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", Scope::kNamespaced};
+}
 Resource leases() {
   return {"coordination.k8s.io", "v1", "leases", "Lease", Scope::kNamespaced};
 }

@@ -46,6 +46,7 @@ struct Resource {
 [[nodiscard]] Resource namespaces();
 [[nodiscard]] Resource secrets();
 [[nodiscard]] Resource config_maps();
+[[nodiscard]] Resource endpoint_slices();
 [[nodiscard]] Resource leases();
 [[nodiscard]] Resource events();  // events.k8s.io/v1
 [[nodiscard]] Resource certificate_signing_requests();

@@ -150,7 +150,7 @@ void PlanReconciler::plan() {
 
 void PlanReconciler::tell_refusals() {
   if (!refusals_) return;
-  const auto& now = mirror_.refused();
+  const auto now = mirror_.refused();
   for (const auto& [subject, why] : now) {
     const auto before = told_.find(subject);
     if (before == told_.end() || before->second != why) refusals_(subject, why);

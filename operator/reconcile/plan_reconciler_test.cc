@@ -5,9 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "crds/kube/resources.h"
 #include "kube/testing/fake_api_server.h"
 #include "kube/testing/manual_executor.h"
-#include "operator/reconcile/resources.h"
 
 namespace espalier::reconcile {
 namespace {
@@ -22,8 +22,8 @@ using ::testing::UnorderedElementsAre;
 class PlanReconcilerTest : public ::testing::Test {
  protected:
   PlanReconcilerTest() {
-    for (const auto& resource :
-         {ipsec_policies(), tunnels(), node_policies(), node_endpoints(), endpoint_slices()})
+    for (const auto& resource : {crds::ipsec_policies(), crds::tunnels(), crds::node_policies(),
+                                 crds::node_endpoints(), kube::endpoint_slices()})
       server_.serve(resource);
     node("node1", "10.0.0.1");
     node("node2", "10.0.0.2");
@@ -37,11 +37,11 @@ class PlanReconcilerTest : public ::testing::Test {
     };
     PlanReconciler::Sources sources;
     sources.nodes = follow(kube::nodes());
-    sources.policies = follow(ipsec_policies());
-    sources.tunnels = follow(tunnels());
-    sources.api_servers = follow(endpoint_slices());
-    sources.node_endpoints = follow(node_endpoints());
-    sources.node_policies = follow(node_policies());
+    sources.policies = follow(crds::ipsec_policies());
+    sources.tunnels = follow(crds::tunnels());
+    sources.api_servers = follow(kube::endpoint_slices());
+    sources.node_endpoints = follow(crds::node_endpoints());
+    sources.node_policies = follow(crds::node_policies());
     reconciler_ = std::make_unique<PlanReconciler>(
         executor_, sources, PlanReconciler::Options{},
         [this](const WriteKey& key, kube::Priority) { queue_.insert(key); });
@@ -77,10 +77,10 @@ class PlanReconcilerTest : public ::testing::Test {
                  {"status", {{"addresses", {{{"type", "InternalIP"}, {"address", address}}}}}}});
   }
   void policy(const std::string& name, Json spec) {
-    server_.put(ipsec_policies(), {{"apiVersion", "espalier.io/v1alpha1"},
-                                   {"kind", "IPsecPolicy"},
-                                   {"metadata", {{"name", name}}},
-                                   {"spec", std::move(spec)}});
+    server_.put(crds::ipsec_policies(), {{"apiVersion", "espalier.io/v1alpha1"},
+                                         {"kind", "IPsecPolicy"},
+                                         {"metadata", {{"name", name}}},
+                                         {"spec", std::move(spec)}});
   }
   Json spec_of(const kube::Resource& resource, const std::string& name) {
     const auto object = server_.find(resource, name);
@@ -103,8 +103,8 @@ TEST_F(PlanReconcilerTest, EveryNodeGetsItsTwoObjects) {
   policy("mesh", kMesh);
   begin();
   EXPECT_TRUE(reconciler_->ready());
-  EXPECT_EQ(spec_of(node_endpoints(), "node1").at("addresses"), Json({"10.0.0.1"}));
-  EXPECT_EQ(spec_of(node_policies(), "node2").at("policies").at(0).at("name"), "mesh");
+  EXPECT_EQ(spec_of(crds::node_endpoints(), "node1").at("addresses"), Json({"10.0.0.1"}));
+  EXPECT_EQ(spec_of(crds::node_policies(), "node2").at("policies").at(0).at("name"), "mesh");
   EXPECT_THAT(settle(), IsEmpty()) << "nothing changed";
   EXPECT_THAT(failures_, IsEmpty());
 }
@@ -117,7 +117,7 @@ TEST_F(PlanReconcilerTest, ANodeThatJoinsCostsTwoWritesAndOneThatGoesTwoDeletion
   server_.remove(kube::nodes(), {"", "node3"});
   EXPECT_THAT(settle(),
               UnorderedElementsAre("DELETE NodeEndpoint node3", "DELETE NodePolicy node3"));
-  EXPECT_EQ(server_.find(node_policies(), "node3"), nullptr);
+  EXPECT_EQ(server_.find(crds::node_policies(), "node3"), nullptr);
 }
 
 TEST_F(PlanReconcilerTest, OnlyLabelsThatASelectorNamesAreCarried) {
@@ -130,7 +130,7 @@ TEST_F(PlanReconcilerTest, OnlyLabelsThatASelectorNamesAreCarried) {
                      {"priority", 200},
                      {"nodeSelector", {{"matchLabels", {{"role", "storage"}}}}}});
   EXPECT_THAT(settle(), UnorderedElementsAre("PATCH NodeEndpoint node1", "PATCH NodePolicy node1"));
-  EXPECT_EQ(server_.find(node_endpoints(), "node1")->metadata.labels,
+  EXPECT_EQ(server_.find(crds::node_endpoints(), "node1")->metadata.labels,
             (std::map<std::string, std::string>{{"role", "storage"}}));
   node("node1", "10.0.0.1", {{"role", "storage"}, {"other", "y"}});
   EXPECT_THAT(settle(), IsEmpty());
@@ -139,36 +139,36 @@ TEST_F(PlanReconcilerTest, OnlyLabelsThatASelectorNamesAreCarried) {
 TEST_F(PlanReconcilerTest, WhatOthersBreakComesBack) {
   policy("mesh", kMesh);
   begin();
-  server_.remove(node_endpoints(), {"", "node1"});
+  server_.remove(crds::node_endpoints(), {"", "node1"});
   EXPECT_THAT(settle(), ElementsAre("PATCH NodeEndpoint node1"));
-  auto changed = server_.find(node_endpoints(), "node2")->json;
+  auto changed = server_.find(crds::node_endpoints(), "node2")->json;
   changed["spec"]["addresses"] = {"10.9.9.9"};
-  server_.put(node_endpoints(), changed);
+  server_.put(crds::node_endpoints(), changed);
   EXPECT_THAT(settle(), ElementsAre("PATCH NodeEndpoint node2"));
-  EXPECT_EQ(spec_of(node_endpoints(), "node2").at("addresses"), Json({"10.0.0.2"}));
+  EXPECT_EQ(spec_of(crds::node_endpoints(), "node2").at("addresses"), Json({"10.0.0.2"}));
 }
 
 TEST_F(PlanReconcilerTest, OrphansOfAnEarlierTimeGo) {
-  server_.put(node_endpoints(),
+  server_.put(crds::node_endpoints(),
               {{"metadata", {{"name", "gone"}}}, {"spec", {{"identity", "gone"}}}});
-  server_.put(node_policies(), {{"metadata", {{"name", "gone"}}}, {"spec", {{"hash", "0"}}}});
+  server_.put(crds::node_policies(), {{"metadata", {{"name", "gone"}}}, {"spec", {{"hash", "0"}}}});
   begin();
-  EXPECT_EQ(server_.find(node_endpoints(), "gone"), nullptr);
-  EXPECT_EQ(server_.find(node_policies(), "gone"), nullptr);
+  EXPECT_EQ(server_.find(crds::node_endpoints(), "gone"), nullptr);
+  EXPECT_EQ(server_.find(crds::node_policies(), "gone"), nullptr);
 }
 
 TEST_F(PlanReconcilerTest, NothingHappensBeforeEverySourceIsKnown) {
-  server_.put(node_endpoints(),
+  server_.put(crds::node_endpoints(),
               {{"metadata", {{"name", "kept"}}}, {"spec", {{"identity", "kept"}}}});
-  server_.unserve(ipsec_policies());
+  server_.unserve(crds::ipsec_policies());
   begin();
   EXPECT_FALSE(reconciler_->ready());
-  EXPECT_NE(server_.find(node_endpoints(), "kept"), nullptr);
-  server_.serve(ipsec_policies());
+  EXPECT_NE(server_.find(crds::node_endpoints(), "kept"), nullptr);
+  server_.serve(crds::ipsec_policies());
   executor_.advance(60s);
   settle();
   EXPECT_TRUE(reconciler_->ready());
-  EXPECT_EQ(server_.find(node_endpoints(), "kept"), nullptr);
+  EXPECT_EQ(server_.find(crds::node_endpoints(), "kept"), nullptr);
 }
 
 TEST_F(PlanReconcilerTest, AnInvalidObjectIsNamedAndLeavesTheOthersAlone) {
@@ -179,7 +179,7 @@ TEST_F(PlanReconcilerTest, AnInvalidObjectIsNamedAndLeavesTheOthersAlone) {
   EXPECT_THAT(refusals_,
               UnorderedElementsAre(HasSubstr("IPsecPolicy bad: spec.enforcement"),
                                    HasSubstr("Node node9: Node node9: status.addresses")));
-  EXPECT_EQ(spec_of(node_policies(), "node1").at("policies").size(), 1U);
+  EXPECT_EQ(spec_of(crds::node_policies(), "node1").at("policies").size(), 1U);
   refusals_.clear();
   policy("bad", kMesh);
   settle();
@@ -193,9 +193,9 @@ TEST_F(PlanReconcilerTest, AHeartbeatPlansNothing) {
   auto beat = server_.find(kube::nodes(), "node1")->json;
   beat["status"]["conditions"] = {{{"type", "Ready"}, {"lastHeartbeatTime", "now"}}};
   server_.put(kube::nodes(), beat);
-  auto reported = server_.find(ipsec_policies(), "mesh")->json;
+  auto reported = server_.find(crds::ipsec_policies(), "mesh")->json;
   reported["status"]["nodes"] = {{"wanted", 2}};
-  server_.put(ipsec_policies(), reported);
+  server_.put(crds::ipsec_policies(), reported);
   settle();
   EXPECT_EQ(reconciler_->counts().plans, plans);
   node("node1", "10.0.0.7");
@@ -219,12 +219,13 @@ TEST_F(PlanReconcilerTest, ARefusedWriteIsTold) {
 }
 
 TEST_F(PlanReconcilerTest, TheApiServersAddressesAreInEveryPlan) {
-  server_.put(endpoint_slices(), {{"metadata", {{"name", "kubernetes"}, {"namespace", "default"}}},
-                                  {"ports", {{{"port", 6443}}}},
-                                  {"endpoints", {{{"addresses", {"10.0.0.9"}}}}}});
+  server_.put(kube::endpoint_slices(),
+              {{"metadata", {{"name", "kubernetes"}, {"namespace", "default"}}},
+               {"ports", {{{"port", 6443}}}},
+               {"endpoints", {{{"addresses", {"10.0.0.9"}}}}}});
   policy("mesh", kMesh);
   begin();
-  EXPECT_EQ(spec_of(node_policies(), "node1").at("apiServers").dump(),
+  EXPECT_EQ(spec_of(crds::node_policies(), "node1").at("apiServers").dump(),
             R"([{"address":"10.0.0.9","port":6443}])");
 }
 

@@ -2,9 +2,8 @@
 
 #include <utility>
 
-#include "crds/types/decode.h"
-#include "operator/reconcile/decoding.h"
-#include "operator/reconcile/resources.h"
+#include "crds/kube/decoding.h"
+#include "crds/kube/resources.h"
 #include "operator/reconcile/status/policy_status.h"
 #include "operator/reconcile/status/tunnel_status.h"
 
@@ -61,7 +60,8 @@ void StatusReconciler::take(const kube::Change& change) {
     const std::lock_guard lock(mutex_);
     // One that does not decode says nothing; the planner writes it anew.
     std::optional<crds::NodePolicy> policy;
-    if (!change.deleted()) policy = crds::decode_node_policy(document_of(*change.after)).object;
+    if (!change.deleted())
+      policy = crds::decode_node_policy(crds::document_of(*change.after)).object;
     touched = policy ? reports_.put(*policy, crds::read_node_policy_status(change.after->json))
                      : reports_.remove(change.key().name);
   }
@@ -88,7 +88,7 @@ kube::Reconciled StatusReconciler::write_policy(const kube::Client& client,
                                                 const kube::Object& policy) const {
   PolicyFacts facts;
   facts.generation = policy.metadata.generation;
-  crds::Decoded decoded = crds::decode(document_of(policy));
+  crds::Decoded decoded = crds::decode(crds::document_of(policy));
   facts.problems = std::move(decoded.problems);
   if (decoded.object) {
     if (const auto* valid = std::get_if<crds::IPsecPolicy>(&*decoded.object))
@@ -102,8 +102,8 @@ kube::Reconciled StatusReconciler::write_policy(const kube::Client& client,
   const auto status =
       policy_status(facts, count, crds::read_ipsec_policy_status(policy.json), wall_());
   if (!status) return kube::reconciled();
-  return after_writing(
-      client.apply_status(ipsec_policies(), with_status(policy.key(), crds::encode(*status))));
+  return after_writing(client.apply_status(crds::ipsec_policies(),
+                                           with_status(policy.key(), crds::encode(*status))));
 }
 
 kube::Reconciled StatusReconciler::write_tunnel(const kube::Client& client,
@@ -111,7 +111,7 @@ kube::Reconciled StatusReconciler::write_tunnel(const kube::Client& client,
   TunnelFacts facts;
   facts.uid = tunnel.metadata.uid;
   facts.generation = tunnel.metadata.generation;
-  crds::Decoded decoded = crds::decode(document_of(tunnel));
+  crds::Decoded decoded = crds::decode(crds::document_of(tunnel));
   facts.problems = std::move(decoded.problems);
   facts.node = kube::field_text(tunnel.json, "spec.local.node");
   std::optional<TunnelReport> report;
@@ -122,7 +122,7 @@ kube::Reconciled StatusReconciler::write_tunnel(const kube::Client& client,
   const auto status = tunnel_status(facts, report, crds::read_tunnel_status(tunnel.json), wall_());
   if (!status) return kube::reconciled();
   return after_writing(
-      client.apply_status(tunnels(), with_status(tunnel.key(), crds::encode(*status))));
+      client.apply_status(crds::tunnels(), with_status(tunnel.key(), crds::encode(*status))));
 }
 
 }  // namespace espalier::reconcile

@@ -5,10 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "crds/kube/resources.h"
 #include "crds/types/status.h"
 #include "kube/testing/fake_api_server.h"
 #include "kube/testing/manual_executor.h"
-#include "operator/reconcile/resources.h"
 
 namespace espalier::reconcile {
 namespace {
@@ -21,9 +21,9 @@ using ::testing::IsEmpty;
 class StatusReconcilerTest : public ::testing::Test {
  protected:
   StatusReconcilerTest() {
-    for (const auto& resource : {ipsec_policies(), tunnels(), node_policies()})
+    for (const auto& resource : {crds::ipsec_policies(), crds::tunnels(), crds::node_policies()})
       server_.serve(resource);
-    server_.put(ipsec_policies(),
+    server_.put(crds::ipsec_policies(),
                 {{"apiVersion", "espalier.io/v1alpha1"},
                  {"kind", "IPsecPolicy"},
                  {"metadata", {{"name", "mesh"}}},
@@ -32,9 +32,9 @@ class StatusReconcilerTest : public ::testing::Test {
 
   void begin() {
     StatusReconciler::Sources sources;
-    sources.policies = follow(ipsec_policies());
-    sources.tunnels = follow(tunnels());
-    sources.node_policies = follow(node_policies());
+    sources.policies = follow(crds::ipsec_policies());
+    sources.tunnels = follow(crds::tunnels());
+    sources.node_policies = follow(crds::node_policies());
     reconciler_ = std::make_unique<StatusReconciler>(
         sources, StatusReconciler::Options{},
         [this](const StatusKey& key, Duration) { queue_.insert(key); },
@@ -60,7 +60,7 @@ class StatusReconcilerTest : public ::testing::Test {
   }
   // What the planner wrote for a node, and what its agent says.
   void node(const std::string& name, bool applied) {
-    const auto policy = server_.find(ipsec_policies(), "mesh");
+    const auto policy = server_.find(crds::ipsec_policies(), "mesh");
     const std::string hash(32, 'a');
     Json json = {{"apiVersion", "espalier.io/v1alpha1"},
                  {"kind", "NodePolicy"},
@@ -77,11 +77,11 @@ class StatusReconcilerTest : public ::testing::Test {
                                                    {"peers", 1},
                                                    {"ready", 1}}})}};
     }
-    server_.put(node_policies(), json);
+    server_.put(crds::node_policies(), json);
   }
   std::string condition(const std::string& type) {
     const auto status =
-        crds::read_ipsec_policy_status(server_.find(ipsec_policies(), "mesh")->json);
+        crds::read_ipsec_policy_status(server_.find(crds::ipsec_policies(), "mesh")->json);
     const auto* found = crds::find(status.conditions, type);
     if (found == nullptr) return "none";
     const char* what = found->status == crds::ConditionStatus::kTrue    ? "True "
@@ -123,12 +123,13 @@ TEST_F(StatusReconcilerTest, OneWriteForManyNodesThatFollowTogether) {
 }
 
 TEST_F(StatusReconcilerTest, AnInvalidPolicyIsNotAcceptedAndSaysWhy) {
-  auto json = server_.find(ipsec_policies(), "mesh")->json;
+  auto json = server_.find(crds::ipsec_policies(), "mesh")->json;
   json["spec"]["enforcement"] = "Perhaps";
-  server_.put(ipsec_policies(), json);
+  server_.put(crds::ipsec_policies(), json);
   begin();
   EXPECT_EQ(condition("Accepted"), "False Invalid");
-  const auto status = crds::read_ipsec_policy_status(server_.find(ipsec_policies(), "mesh")->json);
+  const auto status =
+      crds::read_ipsec_policy_status(server_.find(crds::ipsec_policies(), "mesh")->json);
   EXPECT_THAT(crds::find(status.conditions, "Accepted")->message, HasSubstr("spec.enforcement"));
 }
 
@@ -137,7 +138,7 @@ TEST_F(StatusReconcilerTest, ANodeThatGoesCountsNoMore) {
   node("node2", false);
   begin();
   EXPECT_EQ(condition("Programmed"), "False Pending");
-  server_.remove(node_policies(), {"", "node2"});
+  server_.remove(crds::node_policies(), {"", "node2"});
   settle();
   EXPECT_EQ(condition("Programmed").substr(0, 4), "True");
 }

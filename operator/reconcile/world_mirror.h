@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "crds/types/problem.h"
+#include "crds/kube/kept_objects.h"
 #include "kube/object.h"
 #include "operator/plan/world.h"
 
@@ -34,33 +34,24 @@ class WorldMirror {
   [[nodiscard]] plan::World world();
 
   // Why an object is not in the world; by kind and name ("IPsecPolicy web").
-  [[nodiscard]] const std::map<std::string, std::string>& refused() const { return refused_; }
+  [[nodiscard]] std::map<std::string, std::string> refused() const;
 
  private:
   struct Node {
     kube::ObjectPtr object;
     std::shared_ptr<const crds::NodeEndpoint> endpoint;  // null: to be made, or refused
   };
-  template <typename Kind>
-  using Kept = std::map<kube::ObjectKey, std::shared_ptr<const Kind>>;
-
-  template <typename Kind>
-  bool set(Kept<Kind>& kept, const std::string& subject, const kube::ObjectKey& key,
-           const kube::ObjectPtr& object);
-  [[nodiscard]] std::string refusal_of(const std::string& subject) const;  // empty: none
-  [[nodiscard]] std::string take_refusal(const std::string& subject);
-  void refuse(const std::string& subject, const std::string& why) { refused_[subject] = why; }
   void gather_label_keys();
   void make_endpoint(const std::string& name, Node& node);
 
   const crds::PodNetwork pod_network_;
   std::map<std::string, Node> nodes_;
-  Kept<crds::IPsecPolicy> policies_;
-  Kept<crds::Tunnel> tunnels_;
+  std::map<std::string, std::string> refused_nodes_;
+  crds::KeptObjects<crds::IPsecPolicy> policies_;
+  crds::KeptObjects<crds::Tunnel> tunnels_;
   std::vector<Endpoint> api_servers_;
   std::set<std::string> label_keys_;
   bool selectors_changed_ = false;
-  std::map<std::string, std::string> refused_;
 };
 
 }  // namespace espalier::reconcile

@@ -14,6 +14,7 @@
 
 #include "base/process/clock.h"
 #include "base/process/process.h"
+#include "crds/kube/resources.h"
 #include "ike/crypto/nss/nss_provider.h"
 #include "kube/cpprest/cpprest_transport.h"
 #include "kube/elector.h"
@@ -29,7 +30,6 @@
 #include "operator/certificates/controller/node_certificates.h"
 #include "operator/certificates/nss/nss_signing_keys.h"
 #include "operator/reconcile/plan_reconciler.h"
-#include "operator/reconcile/resources.h"
 #include "operator/reconcile/status_reconciler.h"
 #include "operator/run/operator_metrics.h"
 
@@ -164,12 +164,12 @@ void Operator::make_writers() {
 void Operator::make_reconciler() {
   PlanReconciler::Sources sources;
   sources.nodes = follow(kube::nodes(), {}, trim_node);
-  sources.policies = follow(reconcile::ipsec_policies());
-  sources.tunnels = follow(reconcile::tunnels());
+  sources.policies = follow(crds::ipsec_policies());
+  sources.tunnels = follow(crds::tunnels());
   sources.api_servers =
-      follow(reconcile::endpoint_slices(), {"default", {}, "metadata.name=kubernetes"});
-  sources.node_endpoints = node_endpoints_ = follow(reconcile::node_endpoints());
-  sources.node_policies = follow(reconcile::node_policies());
+      follow(kube::endpoint_slices(), {"default", {}, "metadata.name=kubernetes"});
+  sources.node_endpoints = node_endpoints_ = follow(crds::node_endpoints());
+  sources.node_policies = follow(crds::node_policies());
   PlanReconciler::Options how;
   how.pod_network = options_.pod_network;
   reconciler_ = std::make_unique<PlanReconciler>(

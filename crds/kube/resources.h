@@ -3,14 +3,12 @@
 
 #include "kube/resource.h"
 
-namespace espalier::reconcile {
+namespace espalier::crds {
 
 [[nodiscard]] kube::Resource ipsec_policies();
 [[nodiscard]] kube::Resource tunnels();
 [[nodiscard]] kube::Resource node_policies();
 [[nodiscard]] kube::Resource node_endpoints();
 [[nodiscard]] kube::Resource pod_slices();
-// discovery.k8s.io/v1, for where the API server listens.
-[[nodiscard]] kube::Resource endpoint_slices();
 
-}  // namespace espalier::reconcile
+}  // namespace espalier::crds

@@ -1,6 +1,6 @@
-#include "operator/reconcile/resources.h"
+#include "crds/kube/resources.h"
 
-namespace espalier::reconcile {
+namespace espalier::crds {
 namespace {
 
 kube::Resource ours(const char* plural, const char* kind,
@@ -25,8 +25,5 @@ kube::Resource node_endpoints() {
 kube::Resource pod_slices() {
   return ours("podslices", "PodSlice");
 }
-kube::Resource endpoint_slices() {
-  return {"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", kube::Scope::kNamespaced};
-}
 
-}  // namespace espalier::reconcile
+}  // namespace espalier::crds
