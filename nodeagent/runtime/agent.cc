@@ -22,6 +22,7 @@
 #include "nodeagent/runtime/busy_time.h"
 #include "nodeagent/runtime/commands.h"
 #include "nodeagent/runtime/credential_store.h"
+#include "nodeagent/runtime/debounce.h"
 #include "nodeagent/runtime/folder_watch.h"
 #include "nodeagent/runtime/loop.h"
 #include "nodeagent/runtime/metered_kernel.h"
@@ -89,6 +90,9 @@ struct Agent::Parts {
   std::unique_ptr<rpc::RpcServer> server;
   std::unique_ptr<telemetry::MetricsServer> metrics;
   Loop::DeadlineId deadline{};
+  // Handshakes take several times the memory that their SAs keep; it goes back once they are over.
+  Debounce handshakes{std::chrono::milliseconds(500), std::chrono::minutes(1)};
+  Loop::DeadlineId handshakes_over{};
   crds::FolderReading manifests;
   std::vector<dataplane::KernelEvent> event_batch;
 
@@ -163,10 +167,12 @@ Status Agent::Parts::open_world() {
       *loop, std::move(*sockets), busy, [this](const ike::Datagram& datagram) {
         controller->on_datagram(process::monotonic_now(), datagram);
       });
-  crypto = std::make_unique<PoolCrypto>(
-      *pool, *provider, *loop, busy, [this](ike::Ticket ticket, ike::crypto::Outcome outcome) {
-        controller->on_crypto(process::monotonic_now(), ticket, std::move(outcome));
-      });
+  crypto = std::make_unique<PoolCrypto>(*pool, *provider, *loop, busy,
+                                        [this](ike::Ticket ticket, ike::crypto::Outcome outcome) {
+                                          const TimePoint now = process::monotonic_now();
+                                          handshakes.on_event(now);
+                                          controller->on_crypto(now, ticket, std::move(outcome));
+                                        });
   return {};
 }
 
@@ -190,6 +196,10 @@ Status Agent::Parts::start() {
   if (auto started = controller->start(process::monotonic_now(), *kept); !started) return started;
 
   deadline = loop->add_deadline([this] { controller->on_deadline(process::monotonic_now()); });
+  handshakes_over = loop->add_deadline([this] {
+    handshakes.on_action();
+    process::release_free_memory();
+  });
   loop->set_settle([this] { settle(); });
   if (auto added = network->start(); !added) return added;
   auto watched =
@@ -264,6 +274,7 @@ void Agent::Parts::settle() {
   network->flush();
   commands->settled();
   loop->set_deadline(deadline, controller->next_deadline());
+  loop->set_deadline(handshakes_over, handshakes.due());
 }
 
 void Agent::Parts::publish() {
