@@ -6,7 +6,6 @@
 // timers, its Childs.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -189,7 +188,8 @@ struct IkeSa {
   std::unique_ptr<OwnExchange> own;
   std::unique_ptr<PeerExchange> peer;
   std::unique_ptr<Crossing> crossing;
-  std::deque<Task> tasks;
+  std::vector<Task>
+      tasks;  // in the order they are begun; mostly none, and a deque keeps half a kB for none
   std::vector<std::unique_ptr<ChildSa>> children;
 
   wire::Identification peer_id;

@@ -34,64 +34,109 @@ void PolicyTable::observe(std::span<const dataplane::PolicyState> dump,
                        clear_ours.contains(id);
     const bool mine = dataplane::owns(state.policy) || clear;
     if (mine && !wanted_.contains(id)) surplus_.insert(id);
-    (mine ? ours_ : foreign_).insert_or_assign(std::move(id), state.policy);
+    if (mine) {
+      set_standing(id, state.policy);
+    } else {
+      foreign_.insert_or_assign(std::move(id), state.policy);
+    }
   }
 }
 
 void PolicyTable::want(const std::string& group, std::vector<WantedPolicy> policies) {
-  std::vector<WantedPolicy> before;
-  if (const auto known = groups_.find(group); known != groups_.end()) {
-    if (known->second == policies) return;
-    before = std::move(known->second);
-    groups_.erase(known);
+  std::vector<dataplane::PolicyId> ids;
+  ids.reserve(policies.size());
+  for (const auto& policy : policies) ids.push_back(id_of(policy.policy));
+  const auto at = groups_.try_emplace(group).first;
+  const std::set<dataplane::PolicyId> kept(ids.begin(), ids.end());
+  for (const auto& id : at->second) {
+    if (!kept.contains(id)) drop(at->first, id);
   }
-  std::set<dataplane::PolicyId> kept;
-  for (const auto& policy : policies) kept.insert(id_of(policy.policy));
-  for (const auto& policy : before) {
-    if (const auto id = id_of(policy.policy); !kept.contains(id)) drop(group, id);
+  for (std::size_t i = 0; i < ids.size(); ++i) add(at->first, ids[i], policies[i]);
+  if (ids.empty()) {
+    groups_.erase(at);
+  } else {
+    at->second = std::move(ids);
   }
-  for (const auto& policy : policies) add(group, policy);
-  if (!policies.empty()) groups_.emplace(group, std::move(policies));
 }
 
-void PolicyTable::add(const std::string& group, const WantedPolicy& policy) {
-  const auto id = id_of(policy.policy);
-  const auto [at, fresh] = wanted_.try_emplace(id, Wanted{group, policy, {}, false});
-  touch(policy.policy);
-  if (!fresh && at->second.group != group) {
+void PolicyTable::add(const std::string& group, const dataplane::PolicyId& id,
+                      const WantedPolicy& policy) {
+  const auto [at, fresh] = wanted_.try_emplace(id);
+  if (!fresh && *at->second.group != group) {
     doubles_[id].insert_or_assign(group, policy);
     return;
   }
   if (!fresh && at->second.policy == policy) return;
-  touch(at->second.policy.policy);
-  at->second = Wanted{group, policy, {}, false};
+  if (!fresh) withdraw(at);
+  replace(at, group, policy);
   surplus_.erase(id);
-  dirty_.insert(id);
 }
 
 void PolicyTable::drop(const std::string& group, const dataplane::PolicyId& id) {
   const auto later = doubles_.find(id);
   const auto at = wanted_.find(id);
-  if (at == wanted_.end() || at->second.group != group) {
+  if (at == wanted_.end() || *at->second.group != group) {
     if (later == doubles_.end()) return;
     later->second.erase(group);
     if (later->second.empty()) doubles_.erase(later);
     return;
   }
-  touch(at->second.policy.policy);
+  withdraw(at);
   if (later != doubles_.end()) {
     const auto heir = later->second.begin();
-    at->second = Wanted{heir->first, heir->second, {}, false};
-    touch(heir->second.policy);
+    replace(at, groups_.find(heir->first)->first, heir->second);
     later->second.erase(heir);
     if (later->second.empty()) doubles_.erase(later);
-    dirty_.insert(id);
     return;
   }
   wanted_.erase(at);
   dirty_.erase(id);
   refused_.erase(id);
   if (ours_.contains(id)) surplus_.insert(id);
+}
+
+void PolicyTable::withdraw(WantedMap::iterator at) {
+  Wanted& wanted = at->second;
+  touch(wanted.policy.policy);
+  errors_.erase(at->first);
+  if (!wanted.stands) return;
+  wanted.stands = false;
+  wanted.policy.policy.index = wanted.index;
+  ours_.insert_or_assign(at->first, std::move(wanted.policy.policy));
+}
+
+void PolicyTable::replace(WantedMap::iterator at, const std::string& group,
+                          const WantedPolicy& policy) {
+  touch(policy.policy);
+  at->second = Wanted{&group, policy};
+  if (const auto stands = ours_.find(at->first); stands != ours_.end()) {
+    const dataplane::Policy found = stands->second;
+    set_standing(at->first, found);
+  }
+  dirty_.insert(at->first);
+}
+
+std::optional<dataplane::Policy> PolicyTable::standing(const dataplane::PolicyId& id) const {
+  if (const auto at = wanted_.find(id); at != wanted_.end() && at->second.stands) {
+    dataplane::Policy policy = at->second.policy.policy;
+    policy.index = at->second.index;
+    return policy;
+  }
+  const auto stands = ours_.find(id);
+  return stands == ours_.end() ? std::nullopt : std::optional(stands->second);
+}
+
+void PolicyTable::set_standing(const dataplane::PolicyId& id, const dataplane::Policy& policy) {
+  const auto at = wanted_.find(id);
+  if (at != wanted_.end()) {
+    at->second.stands = same(policy, at->second.policy.policy);
+    at->second.index = policy.index;
+    if (at->second.stands) {
+      ours_.erase(id);
+      return;
+    }
+  }
+  ours_.insert_or_assign(id, policy);
 }
 
 std::uint32_t PolicyTable::free_index(dataplane::Direction direction) {
@@ -111,11 +156,11 @@ PolicyTable::Steps PolicyTable::steps_to_set() {
     const auto at = wanted_.find(id);
     if (at == wanted_.end() || foreign_.contains(id)) continue;
     Wanted& wanted = at->second;
-    const auto stands = ours_.find(id);
-    if (stands != ours_.end() && same(stands->second, wanted.policy.policy)) {
+    if (wanted.stands) {
       wanted.stood = true;
       continue;
     }
+    const auto stands = ours_.find(id);
     dataplane::Policy policy = wanted.policy.policy;
     // A replaced policy keeps its index.
     policy.index = stands != ours_.end() ? stands->second.index : free_index(id.direction);
@@ -153,36 +198,37 @@ void PolicyTable::note(const dataplane::Step& step, const Status& status) {
     const auto wanted = wanted_.find(id);
     if (status) {
       touch(set->policy);
-      const auto stood = ours_.find(id);
-      if (stood != ours_.end()) touch(stood->second);
-      ours_.insert_or_assign(id, set->policy);
+      if (const auto stood = standing(id)) touch(*stood);
+      set_standing(id, set->policy);
       if (wanted == wanted_.end()) {
         surplus_.insert(id);
         return;
       }
       wanted->second.stood = true;
-      wanted->second.error.clear();
+      errors_.erase(id);
     } else if (wanted != wanted_.end()) {
-      wanted->second.error = status.error().to_string();
+      errors_[id] = status.error().to_string();
       refused_.insert(id);
     }
   } else if (const auto* removed = std::get_if<dataplane::DeletePolicy>(&step)) {
-    const auto stands = ours_.find(removed->policy);
-    if (stands == ours_.end()) return;
-    if (status || status.error().code == Code::kNotFound) forget(stands);
+    const auto stood = standing(removed->policy);
+    if (stood && (status || status.error().code == Code::kNotFound)) {
+      forget(removed->policy, *stood);
+    }
   }
 }
 
-void PolicyTable::forget(std::map<dataplane::PolicyId, dataplane::Policy>::iterator stands) {
-  touch(stands->second);
-  surplus_.erase(stands->first);
-  indices_.erase(stands->second.index);
-  ours_.erase(stands);
+void PolicyTable::forget(const dataplane::PolicyId& id, const dataplane::Policy& stood) {
+  touch(stood);
+  surplus_.erase(id);
+  indices_.erase(stood.index);
+  ours_.erase(id);
+  if (const auto at = wanted_.find(id); at != wanted_.end()) at->second.stands = false;
 }
 
 bool PolicyTable::on_event(const dataplane::PolicyDeleted& event) {
   if (foreign_.erase(event.policy) != 0) ++clear_version_;
-  if (const auto stands = ours_.find(event.policy); stands != ours_.end()) forget(stands);
+  if (const auto stood = standing(event.policy)) forget(event.policy, *stood);
   if (!wanted_.contains(event.policy)) return false;
   dirty_.insert(event.policy);
   return true;
@@ -190,19 +236,19 @@ bool PolicyTable::on_event(const dataplane::PolicyDeleted& event) {
 
 bool PolicyTable::on_event(const dataplane::PolicySet& event) {
   const auto id = id_of(event.policy);
-  const auto stands = ours_.find(id);
-  if (stands == ours_.end()) {
+  const auto stood = standing(id);
+  if (!stood) {
     if (!dataplane::owns(event.policy)) {
       foreign_.insert_or_assign(id, event.policy);
       ++clear_version_;
     }
     return false;
   }
-  touch(stands->second);
+  touch(*stood);
   touch(event.policy);
-  stands->second = event.policy;  // somebody wrote over ours: it is still ours to set right
+  set_standing(id, event.policy);  // somebody wrote over ours: it is still ours to set right
   const auto wanted = wanted_.find(id);
-  if (wanted == wanted_.end() || same(event.policy, wanted->second.policy.policy)) return false;
+  if (wanted == wanted_.end() || wanted->second.stands) return false;
   dirty_.insert(id);
   return true;
 }
@@ -214,7 +260,10 @@ void PolicyTable::forget_all() {
   indices_.clear();
   surplus_.clear();
   refused_.clear();
-  for (const auto& [id, wanted] : wanted_) dirty_.insert(dirty_.end(), id);
+  for (auto& [id, wanted] : wanted_) {
+    wanted.stands = false;
+    dirty_.insert(dirty_.end(), id);
+  }
 }
 
 std::set<dataplane::PolicyId> PolicyTable::clear_policies() const {
@@ -232,14 +281,14 @@ std::vector<PolicyTable::Trouble> PolicyTable::troubles() const {
   std::vector<Trouble> result;
   for (const auto& [id, later] : doubles_) {
     for (const auto& [group, policy] : later) {
-      result.push_back({group, id, "has the same selector as a rule of " + wanted_.at(id).group});
+      result.push_back({group, id, "has the same selector as a rule of " + *wanted_.at(id).group});
     }
   }
   for (const auto& [id, wanted] : wanted_) {
     if (foreign_.contains(id)) {
-      result.push_back({wanted.group, id, "another program holds a policy for the same traffic"});
-    } else if (!wanted.error.empty()) {
-      result.push_back({wanted.group, id, wanted.error});
+      result.push_back({*wanted.group, id, "another program holds a policy for the same traffic"});
+    } else if (const auto error = errors_.find(id); error != errors_.end()) {
+      result.push_back({*wanted.group, id, error->second});
     }
   }
   return result;
@@ -250,8 +299,7 @@ PolicyTable::Count PolicyTable::count(dataplane::Direction direction) const {
   for (const auto& [id, wanted] : wanted_) {
     if (id.direction != direction) continue;
     ++result.expected;
-    const auto stands = ours_.find(id);
-    if (stands != ours_.end() && same(stands->second, wanted.policy.policy)) ++result.present;
+    if (wanted.stands) ++result.present;
   }
   return result;
 }
@@ -259,9 +307,11 @@ PolicyTable::Count PolicyTable::count(dataplane::Direction direction) const {
 bool PolicyTable::stands(const std::string& group) const {
   const auto found = groups_.find(group);
   if (found == groups_.end()) return true;
-  return std::all_of(found->second.begin(), found->second.end(), [&](const WantedPolicy& wanted) {
-    const auto at = ours_.find(id_of(wanted.policy));
-    return at != ours_.end() && same(at->second, wanted.policy);
+  return std::all_of(found->second.begin(), found->second.end(), [&](const auto& id) {
+    const Wanted& wanted = wanted_.at(id);
+    if (wanted.group == &found->first) return wanted.stands;
+    const auto stands = standing(id);
+    return stands && same(*stands, doubles_.at(id).at(group).policy);
   });
 }
 

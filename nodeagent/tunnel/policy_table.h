@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -29,6 +30,10 @@ namespace espalier::tunnel {
 
 class PolicyTable {
  public:
+  PolicyTable() = default;
+  PolicyTable(const PolicyTable&) = delete;
+  PolicyTable& operator=(const PolicyTable&) = delete;
+
   // What the kernel holds, whole. `clear_ours`: policies without a template that the journal knows.
   void observe(std::span<const dataplane::PolicyState> dump,
                const std::set<dataplane::PolicyId>& clear_ours);
@@ -79,28 +84,39 @@ class PolicyTable {
   [[nodiscard]] bool stands(const std::string& group) const;
 
  private:
+  // One for each policy of each peer: kept small. What the kernel holds just as it is wanted stands
+  // here alone, by its index; ours_ has the rest.
   struct Wanted {
-    std::string group;
+    const std::string* group = nullptr;  // a key of groups_
     WantedPolicy policy;
-    std::string error;   // the kernel's, from the last try
-    bool stood = false;  // it was set once: setting it again is a repair
+    std::uint32_t index = 0;  // the kernel's, where it stands
+    bool stands = false;      // as wanted
+    bool stood = false;       // it was set once: setting it again is a repair
   };
+  using WantedMap = std::map<dataplane::PolicyId, Wanted>;
 
-  void add(const std::string& group, const WantedPolicy& policy);
+  void add(const std::string& group, const dataplane::PolicyId& id, const WantedPolicy& policy);
   void drop(const std::string& group, const dataplane::PolicyId& id);
+  // Another policy is wanted in the place of that one.
+  void replace(WantedMap::iterator at, const std::string& group, const WantedPolicy& policy);
+  // It is no longer wanted as it is; what stands of it is ours all the same.
+  void withdraw(WantedMap::iterator at);
+  [[nodiscard]] std::optional<dataplane::Policy> standing(const dataplane::PolicyId& id) const;
+  void set_standing(const dataplane::PolicyId& id, const dataplane::Policy& policy);
   void touch(const dataplane::Policy& policy) { clear_version_ += policy.transform ? 0U : 1U; }
-  void forget(std::map<dataplane::PolicyId, dataplane::Policy>::iterator stands);
+  void forget(const dataplane::PolicyId& id, const dataplane::Policy& stood);
   [[nodiscard]] std::uint32_t free_index(dataplane::Direction direction);
 
-  std::map<std::string, std::vector<WantedPolicy>> groups_;
-  std::map<dataplane::PolicyId, Wanted> wanted_;
+  std::map<std::string, std::vector<dataplane::PolicyId>> groups_;
+  WantedMap wanted_;
   std::map<dataplane::PolicyId, std::map<std::string, WantedPolicy>> doubles_;  // who came later
-  std::map<dataplane::PolicyId, dataplane::Policy> ours_;
+  std::map<dataplane::PolicyId, dataplane::Policy> ours_;  // but those that stand as wanted
   std::map<dataplane::PolicyId, dataplane::Policy> foreign_;
   std::set<dataplane::PolicyId> dirty_;    // wanted, and perhaps not standing so
   std::set<dataplane::PolicyId> surplus_;  // ours, and not wanted
   std::set<dataplane::PolicyId> refused_;
-  std::set<std::uint32_t> indices_;  // taken in our band
+  std::map<dataplane::PolicyId, std::string> errors_;  // the kernel's, from the last try
+  std::set<std::uint32_t> indices_;                    // taken in our band
   std::uint32_t next_slot_ = 1;
   std::uint64_t clear_version_ = 1;
 };
