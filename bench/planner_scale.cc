@@ -1,7 +1,8 @@
 // Times the planner at the size of a large cluster, without an API server: bench/plan runs it.
 //
-// The world: dual-stack nodes with a block of pods each, three policies (one for all nodes, one for
-// a tenth of them, one towards an address block), and pods selected by the second.
+// The world: dual-stack nodes with a block of pods each, policies (a tenth of them for all nodes,
+// the others for a tenth of the nodes each, the last one towards an address block), and pods
+// selected by one of them.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -36,19 +37,19 @@ std::shared_ptr<const crds::NodeEndpoint> node(std::uint32_t i) {
   return std::make_shared<const crds::NodeEndpoint>(std::move(made));
 }
 
-std::shared_ptr<const crds::IPsecPolicy> policy(const std::string& name, std::int64_t generation) {
+std::shared_ptr<const crds::IPsecPolicy> policy(std::uint32_t i, std::uint32_t policies,
+                                                std::int64_t generation = 1) {
   crds::IPsecPolicy made;
-  made.meta.name = name;
-  made.meta.uid = name;
+  made.meta.name = fmt::format("policy{:03}", i);
+  made.meta.uid = fmt::format("00000000-0000-4000-8000-{:012}", i);
   made.meta.generation = generation;
   made.spec.traffic = {crds::Traffic::kNodeToNode, crds::Traffic::kPodToPod};
-  if (name == "group") {
-    made.spec.priority = 200;
-    made.spec.node_selector = crds::LabelSelector{{{"group", "g3"}}, {}};
-  }
-  if (name == "office") {
+  made.spec.priority = i;
+  if (i + 1 == policies) {
     made.spec.peers = {{{*Prefix::parse("192.0.2.0/24"), {}}}};
     made.spec.traffic = {crds::Traffic::kNodeToNode};
+  } else if (i % 10 != 0) {
+    made.spec.node_selector = crds::LabelSelector{{{"group", fmt::format("g{}", i % 10)}}, {}};
   }
   return std::make_shared<const crds::IPsecPolicy>(std::move(made));
 }
@@ -78,6 +79,7 @@ void row(const char* what, const std::function<void()>& work,
 }
 
 void rules_of_all(World world, std::uint32_t nodes) {
+  const auto policies = static_cast<std::uint32_t>(world.policies.size());
   KeptRules kept;
   std::vector<std::string> changed;
   const auto update = [&] { changed = kept.update(world); };
@@ -88,14 +90,14 @@ void rules_of_all(World world, std::uint32_t nodes) {
   fmt::print("{:<44}{:>10.1f} MiB\n", "  memory beside the world", held_mib() - before);
   world.endpoints.push_back(node(nodes));
   row("  one node joins", update, count, "NodePolicies");
-  world.policies[1] = policy("group", 2);
+  world.policies[1] = policy(1, policies, 2);
   row("  a policy for a tenth of the nodes changes", update, count, "NodePolicies");
-  world.policies[0] = policy("all", 2);
+  world.policies[0] = policy(0, policies, 2);
   row("  a policy for all nodes changes", update, count, "NodePolicies");
 }
 
 void plan_of_one(World world, std::uint32_t nodes) {
-  NodePlanner planner("node00003");
+  NodePlanner planner("node00001");
   const auto update = [&] { (void)planner.update(world); };
   const auto count = [&] { return planner.pairs_planned(); };
   const double before = held_mib();
@@ -106,11 +108,11 @@ void plan_of_one(World world, std::uint32_t nodes) {
   row("  one node joins", update, count, "pairs planned");
   world.endpoints.erase(world.endpoints.begin() + 100);
   row("  one node leaves", update, count, "pairs planned");
-  world.policies[1] = policy("group", 2);
+  world.policies[1] = policy(1, static_cast<std::uint32_t>(world.policies.size()), 2);
   row("  a policy changes", update, count, "pairs planned");
   NodePlan anew;
   row(
-      "  the same without what is kept", [&] { anew = plan_node(world, "node00003"); },
+      "  the same without what is kept", [&] { anew = plan_node(world, "node00001"); },
       [&] { return world.endpoints.size() - 1; }, "pairs planned");
   if (anew != planner.plan()) fmt::print("  THE PLANS DIFFER\n");
 }
@@ -124,7 +126,7 @@ void slices_of_pods(std::uint32_t nodes, std::uint32_t pods) {
   row(
       "  first slices",
       [&] {
-        for (std::uint32_t i = 0; i < pods; ++i) slices.claim("group", pod(i, nodes));
+        for (std::uint32_t i = 0; i < pods; ++i) slices.claim("policy001", pod(i, nodes));
         changes = slices.take_changes();
       },
       count, "PodSlices");
@@ -133,8 +135,8 @@ void slices_of_pods(std::uint32_t nodes, std::uint32_t pods) {
   row(
       "  one pod moves",
       [&] {
-        slices.release("group", pod(777, nodes));
-        slices.claim("group", pod(pods + 5, nodes));
+        slices.release("policy001", pod(777, nodes));
+        slices.claim("policy001", pod(pods + 5, nodes));
         changes = slices.take_changes();
       },
       count, "PodSlices");
@@ -149,10 +151,13 @@ int main(int argc, char** argv) {
   };
   const std::uint32_t nodes = std::max<std::uint32_t>(argument(1, 5000), 200);
   const std::uint32_t pods = argument(2, 150000);
+  const std::uint32_t policies = std::clamp<std::uint32_t>(argument(3, 100), 3, 1000);
   World world;
   for (std::uint32_t i = 0; i < nodes; ++i) world.endpoints.push_back(node(i));
-  for (const char* name : {"all", "group", "office"}) world.policies.push_back(policy(name, 1));
+  for (std::uint32_t i = 0; i < policies; ++i) world.policies.push_back(policy(i, policies));
   world.api_servers = {{IpAddress::v4(0x0a000001U), 6443}};
+  fmt::print("The planner alone: {} nodes, {} policies, {} pods; times are of the processor\n\n",
+             nodes, policies, pods);
   slices_of_pods(nodes, pods);
   rules_of_all(world, nodes);
   plan_of_one(world, nodes);

@@ -14,9 +14,12 @@ namespace {
 
 using namespace std::chrono_literals;
 using kube::Json;
+using ::testing::AllOf;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
 class PlanReconcilerTest : public ::testing::Test {
@@ -118,6 +121,38 @@ TEST_F(PlanReconcilerTest, ANodeThatJoinsCostsTwoWritesAndOneThatGoesTwoDeletion
   EXPECT_THAT(settle(),
               UnorderedElementsAre("DELETE NodeEndpoint node3", "DELETE NodePolicy node3"));
   EXPECT_EQ(server_.find(crds::node_policies(), "node3"), nullptr);
+}
+
+// What bench/operator counts on a real API server, at its size but for the nodes.
+TEST_F(PlanReconcilerTest, AChangeCostsWhatItReachesAndNoMore) {
+  const auto in_group = [this](int i) {
+    node("node" + std::to_string(i), "10.0.0." + std::to_string(i),
+         {{"group", "g" + std::to_string(i % 10)}});
+  };
+  for (int i = 1; i <= 60; ++i) in_group(i);
+  for (int i = 0; i < 100; ++i) {
+    Json spec = kMesh;
+    if (i % 10 != 0) spec["nodeSelector"]["matchLabels"]["group"] = "g" + std::to_string(i % 10);
+    policy("policy" + std::to_string(i), spec);
+  }
+  begin();
+  EXPECT_EQ(server_.list(crds::node_policies()).size(), 60U);
+  in_group(61);
+  EXPECT_THAT(settle(),
+              UnorderedElementsAre("PATCH NodeEndpoint node61", "PATCH NodePolicy node61"));
+
+  Json other = kMesh;
+  other["nodeSelector"]["matchLabels"]["group"] = "g3";
+  other["priority"] = 200;
+  policy("policy13", other);
+  EXPECT_THAT(settle(), UnorderedElementsAre("PATCH NodePolicy node3", "PATCH NodePolicy node13",
+                                             "PATCH NodePolicy node23", "PATCH NodePolicy node33",
+                                             "PATCH NodePolicy node43", "PATCH NodePolicy node53"));
+  other.erase("nodeSelector");
+  policy("policy20", other);
+  EXPECT_THAT(settle(), AllOf(SizeIs(61), Each(HasSubstr("PATCH NodePolicy"))));
+  EXPECT_THAT(settle(), IsEmpty());
+  EXPECT_THAT(failures_, IsEmpty());
 }
 
 TEST_F(PlanReconcilerTest, OnlyLabelsThatASelectorNamesAreCarried) {

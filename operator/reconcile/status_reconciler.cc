@@ -39,8 +39,11 @@ StatusReconciler::StatusReconciler(const Sources& sources, Options options, Enqu
     if (*alive) take(change);
   });
   for (kube::Informer* source : {sources_.policies, sources_.tunnels, sources_.node_policies}) {
+    // Called when the whole set was told, not only stored.
     source->on_synced([this, alive = alive_] {
-      if (*alive && synced()) enqueue_all();
+      if (!*alive || !synced()) return;
+      ready_ = true;
+      enqueue_all();
     });
   }
 }
@@ -77,7 +80,7 @@ void StatusReconciler::enqueue_all() {
 }
 
 kube::Reconciled StatusReconciler::write(const kube::Client& client, const StatusKey& key) const {
-  if (!synced()) return kube::reconciled();  // what is known then is enqueued then
+  if (!ready_) return kube::reconciled();  // what is known then is enqueued then
   const auto object =
       (key.tunnel ? sources_.tunnels : sources_.policies)->store()->find(key.object);
   if (!object || object->metadata.deleting()) return kube::reconciled();

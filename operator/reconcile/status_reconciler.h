@@ -8,6 +8,7 @@
 // Caveat: an agent's word counts as it stands; whether its node lives is not looked at here.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -61,6 +62,7 @@ class StatusReconciler {
   Enqueue enqueue_;
   WallClock wall_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::atomic<bool> ready_{false};  // reports_ knows of every node
   mutable std::mutex mutex_;
   NodeReports reports_;  // guarded by mutex_
 };

@@ -30,7 +30,8 @@ class StatusReconcilerTest : public ::testing::Test {
                  {"spec", {{"enforcement", "Required"}, {"traffic", {"NodeToNode"}}}}});
   }
 
-  void begin() {
+  // `at_each_node` is called whenever a node's word has been heard.
+  void begin(const std::function<void()>& at_each_node = {}) {
     StatusReconciler::Sources sources;
     sources.policies = follow(crds::ipsec_policies());
     sources.tunnels = follow(crds::tunnels());
@@ -39,8 +40,10 @@ class StatusReconcilerTest : public ::testing::Test {
         sources, StatusReconciler::Options{},
         [this](const StatusKey& key, Duration) { queue_.insert(key); },
         [] { return "2026-11-24T22:10:00.000000Z"; });
+    if (at_each_node)
+      sources.node_policies->on_change([at_each_node](const kube::Change&) { at_each_node(); });
     for (auto& informer : informers_) informer->start();
-    settle();
+    started_with_ = settle();
   }
   kube::Informer* follow(const kube::Resource& resource) {
     informers_.push_back(std::make_unique<kube::Informer>(
@@ -96,6 +99,7 @@ class StatusReconcilerTest : public ::testing::Test {
   std::vector<std::unique_ptr<kube::Informer>> informers_;
   std::unique_ptr<StatusReconciler> reconciler_;
   std::set<StatusKey> queue_;
+  std::size_t started_with_ = 0;  // writes
 };
 
 TEST_F(StatusReconcilerTest, APolicyIsReadyWhenEveryNodeSaysSo) {
@@ -120,6 +124,18 @@ TEST_F(StatusReconcilerTest, OneWriteForManyNodesThatFollowTogether) {
   begin();
   for (int i = 1; i <= 20; ++i) node("node" + std::to_string(i), true);
   EXPECT_EQ(settle(), 1U);
+}
+
+TEST_F(StatusReconcilerTest, OneWhoStartsSaysNothingBeforeItHasHeardOfEveryNode) {
+  node("node1", true);
+  node("node2", true);
+  begin();
+  ASSERT_EQ(condition("Ready").substr(0, 4), "True");
+  reconciler_.reset();
+  informers_.clear();
+  begin([this] { EXPECT_TRUE(reconciler_->write(client_, {false, {"", "mesh"}})); });
+  EXPECT_EQ(started_with_, 0U) << "what stands was written by one who knew all";
+  EXPECT_EQ(condition("Ready").substr(0, 4), "True");
 }
 
 TEST_F(StatusReconcilerTest, AnInvalidPolicyIsNotAcceptedAndSaysWhy) {

@@ -46,6 +46,8 @@ using reconcile::WriteKey;
 constexpr Duration kHeartbeat = 2s;
 constexpr Duration kStuck = 30s;  // without a heartbeat
 constexpr Duration kGoodbye = 5s;
+// Ten thousand objects in a hundred seconds; a server that finds it too much says so (429).
+constexpr kube::PacedTransport::Rate kRate{100, 200};
 
 std::string identity_of(const RunOptions& options) {
   if (!options.identity.empty()) return options.identity;
@@ -316,8 +318,7 @@ Status Operator::start() {
   auto transport = kube::make_cpprest_transport(std::move(*access), std::move(how));
   if (!transport) return forward(transport);
   transport_ = std::move(*transport);
-  paced_ = std::make_unique<kube::PacedTransport>(*transport_, kube::PacedTransport::Rate{},
-                                                  process::random_seed());
+  paced_ = std::make_unique<kube::PacedTransport>(*transport_, kRate, process::random_seed());
   leader_only_ = std::make_unique<kube::LeaderOnly>(*paced_, [this] { return leads(); });
   kube::Client::Options client;
   client.field_manager = "espalier-operator";

@@ -5,21 +5,47 @@ import json
 import os
 import ssl
 import subprocess
+import time
 
 
 class Server:
-    def __init__(self):
+    def __init__(self, timeout=60):
         api = "/run/api"
         context = ssl.create_default_context(cafile=f"{api}/ca.crt")
         context.load_cert_chain(f"{api}/pki/user-admin.crt", f"{api}/pki/user-admin.key")
-        self._connection = http.client.HTTPSConnection("127.0.0.1", 6443, context=context, timeout=60)
+        self._connection = http.client.HTTPSConnection("127.0.0.1", 6443, context=context, timeout=timeout)
 
-    def request(self, method, path, body=None):
-        """The status code and the decoded answer."""
+    def _ask(self, method, path, body=None, content="application/json"):
         text = None if body is None else json.dumps(body)
-        self._connection.request(method, path, text, {"Content-Type": "application/json"})
-        answer = self._connection.getresponse()
+        self._connection.request(method, path, text, {"Content-Type": content})
+        return self._connection.getresponse()
+
+    def request(self, method, path, body=None, content="application/json"):
+        """The status code and the decoded answer."""
+        answer = self._ask(method, path, body, content)
         return answer.status, json.loads(answer.read())
+
+    def want(self, method, path, body=None, content="application/json"):
+        """The decoded answer; a refusal ends the program."""
+        status, answer = self.request(method, path, body, content)
+        assert status < 300, f"{method} {path}: {answer}"
+        return answer
+
+    def apply(self, path, thing, manager):
+        """Server-side apply, what others own taken from them: the status code and the decoded answer."""
+        return self.request("PATCH", f"{path}?fieldManager={manager}&force=true", thing, "application/apply-patch+yaml")
+
+    def text(self, path):
+        return self._ask("GET", path).read().decode()
+
+    def lines(self, path):
+        """The lines of an answer that has no end, as they come."""
+        while (answer := self._ask("GET", path)).status == 429:  # a kind that is new
+            answer.read()
+            time.sleep(int(answer.headers.get("Retry-After", 1)))
+        assert answer.status == 200, answer.read()
+        while line := answer.readline():
+            yield line
 
     def crds(self):
         """The project's CRDs by kind, as the server holds them."""
