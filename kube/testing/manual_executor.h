@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <unordered_map>
 #include <utility>
 
 #include "kube/executor.h"
@@ -24,15 +25,15 @@ class ManualExecutor : public Executor {
   TimerId at(TimePoint when, Task task) override {
     const std::lock_guard lock(mutex_);
     timers_.emplace(std::pair(when, ++last_timer_), std::move(task));
+    due_.emplace(last_timer_, when);
     return last_timer_;
   }
   void cancel(TimerId timer) override {
     const std::lock_guard lock(mutex_);
-    for (auto at = timers_.begin(); at != timers_.end(); ++at) {
-      if (at->first.second != timer) continue;
-      timers_.erase(at);
-      return;
-    }
+    const auto at = due_.find(timer);
+    if (at == due_.end()) return;
+    timers_.erase({at->second, timer});
+    due_.erase(at);
   }
 
   // Runs what is posted or due, and what that posts, until there is nothing.
@@ -71,6 +72,7 @@ class ManualExecutor : public Executor {
       tasks_.pop_front();
     } else if (!timers_.empty() && timers_.begin()->first.first <= now_) {
       task = std::move(timers_.begin()->second);
+      due_.erase(timers_.begin()->first.second);
       timers_.erase(timers_.begin());
     }
     return task;
@@ -81,6 +83,7 @@ class ManualExecutor : public Executor {
   TimerId last_timer_ = 0;
   std::deque<Task> tasks_;
   std::map<std::pair<TimePoint, TimerId>, Task> timers_;
+  std::unordered_map<TimerId, TimePoint> due_;  // of those in timers_
 };
 
 }  // namespace espalier::kube::testing
