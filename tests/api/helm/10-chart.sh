@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# The chart: what it refuses, what it installs, that its rights are those of deploy/, upgrade, and what an uninstall leaves.
+# lab: --timeout 400
+source "$ESPALIER_ROOT/tests/api/lib.sh"
+PATH=$("$ESPALIER_ROOT/lab/cluster/binaries" --path helm):$PATH
+export HELM_CACHE_HOME=/run/helm HELM_CONFIG_HOME=/run/helm HELM_DATA_HOME=/run/helm
+helm package "$ESPALIER_ROOT/helm/espalier" --destination /run >/run/package.log 2>&1 || { cat /run/package.log; exit 1; }
+chart=$(echo /run/espalier-*.tgz)
+everything=(--set podMonitor.enabled=true --set prometheusRule.enabled=true)
+install() { helm "$1" espalier "$chart" -n espalier-system "${@:2}"; }
+
+check "it is without faults" helm lint --strict "$chart"
+refuse "an unknown value is refused" install template --set operatr.replicas=1
+said "  by its name" operatr
+refuse "so is a value out of range" install template --set operator.workers=33
+said "  with the range" workers
+refuse "and an address without a port" install template --set agent.metrics=0.0.0.0
+render() { helm template espalier "$chart" --kube-version 1.36.0 -n elsewhere "${everything[@]}" "$@" >/run/rendered.yaml; }
+check "it renders everything it has" render
+refuse "  in the release's namespace alone" grep -q espalier-system /run/rendered.yaml
+refuse "a cluster that is too old is refused" helm template espalier "$chart" --kube-version 1.31.0
+
+check "it installs" install install --create-namespace
+said "  and says how to prove encryption" "espalierctl trafficstatus"
+for crd in ipsecpolicies tunnels nodepolicies nodeendpoints podslices; do
+  check "  $crd are served" kubectl wait --for condition=Established --timeout 60s "crd/$crd.espalier.io"
+done
+
+# The rules and subjects of everything in deploy/ are those that stand.
+same_rights() {
+  python3 - "$ESPALIER_ROOT/deploy" <<'PY'
+import json, pathlib, subprocess, sys, yaml
+for file in sorted(pathlib.Path(sys.argv[1]).glob("*.yaml")):
+    for wanted in yaml.safe_load_all(file.read_text()):
+        if wanted["kind"] == "Namespace":
+            continue
+        where = ["-n", wanted["metadata"]["namespace"]] if "namespace" in wanted["metadata"] else []
+        name = wanted["kind"] + "/" + wanted["metadata"]["name"]
+        has = json.loads(subprocess.run(["kubectl", "get", name, "-o", "json", *where], check=True, capture_output=True).stdout)
+        for field in ("rules", "subjects", "roleRef"):
+            assert (has.get(field) or None) == (wanted.get(field) or None), f"{name}: {field} differs"
+        if "Admission" in wanted["kind"]:
+            for field, value in wanted["spec"].items():
+                if field != "matchConstraints":  # the server adds defaults
+                    assert json.dumps(value, sort_keys=True) == json.dumps(has["spec"][field], sort_keys=True), f"{name}: {field} differs"
+        assert has["metadata"]["labels"]["app.kubernetes.io/instance"] == "espalier", f"{name}: not labelled"
+        print(name)
+PY
+}
+check "its rights are those of deploy/" same_rights
+said "  all of them" ValidatingAdmissionPolicyBinding/espalier-agent-certificates
+
+field() { [ "$(kubectl get "$1" -n espalier-system -o jsonpath="$2")" = "$3" ] || { kubectl get "$1" -n espalier-system -o yaml; return 1; }; }
+agent_container='{.spec.template.spec.containers[0]'
+check "the agent is not privileged" field daemonset/espalier-agent "$agent_container.securityContext.privileged}" ""
+check "  has the capabilities of its values" field daemonset/espalier-agent "$agent_container.securityContext.capabilities.add}" \
+  '["NET_ADMIN","NET_RAW","NET_BIND_SERVICE"]'
+check "  runs on every node" field daemonset/espalier-agent '{.spec.template.spec.tolerations}' '[{"operator":"Exists"}]'
+check "  on the host's network" field daemonset/espalier-agent '{.spec.template.spec.hostNetwork}' true
+check "two operators" field deployment/espalier-operator '{.spec.replicas}' 2
+check "  of which one may be evicted" field poddisruptionbudget/espalier-operator '{.spec.maxUnavailable}' 1
+
+# The programs take the arguments that the chart gives them.
+arguments() { kubectl get "$1" -n espalier-system -o json | python3 -c '
+import json, sys
+for argument in json.load(sys.stdin)["spec"]["template"]["spec"]["containers"][0]["args"]: print(argument.replace("$(POD_NAME)", "one").replace("$(NODE_NAME)", "node1"))'; }
+mapfile -t args < <(arguments deployment/espalier-operator)
+node node1 '{"spec": {"podCIDRs": ["10.244.1.0/24"]}, "status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.1"}]}}'
+known_as operator token espalier-system espalier-operator
+background operator espalier-operator "${args[@]}" --kubeconfig "$(kubeconfig_for operator --token-file /run/operator.token)"
+check "the operator, with exactly these, plans" wait_until 60 kubectl get nodepolicy node1
+end_probe operator
+mapfile -t args < <(arguments daemonset/espalier-agent)
+for argument in "${args[@]}"; do
+  check "the agent knows ${argument%%=*}" grep -q -- "^ *${argument%%=*} \|[ ,]${argument%%=*} " <(espalier-agent --help)
+done
+
+# What the operator fills in, an upgrade leaves.
+kubectl patch role espalier-agent-secrets -n espalier-system --type merge \
+  -p '{"rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["ppk"], "verbs": ["get"]}]}' >/dev/null
+kubectl apply --server-side -f "$crds/testdata/examples/mesh.yaml" >/dev/null
+check "it upgrades" install upgrade --set operator.replicas=3,agent.logLevel=debug
+check "  to the new values" field deployment/espalier-operator '{.spec.replicas}' 3
+check "  and keeps what the operator filled in" field role/espalier-agent-secrets '{.rules[0].resourceNames[0]}' ppk
+
+left() { kubectl get "$1" -A -l app.kubernetes.io/instance=espalier -o name; }
+kinds=deployments,daemonsets,pods,poddisruptionbudgets,serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings,configmaps,validatingadmissionpolicies,validatingadmissionpolicybindings
+check "something is there" test -n "$(left $kinds)"
+check "it uninstalls" helm uninstall espalier -n espalier-system
+check "  and leaves none of its own" test -z "$(left $kinds)"
+check "  but the CRDs" test "$(left crds | wc -l)" = 5
+check "  with the users' policies" kubectl get ipsecpolicy cluster
+check "it installs again beside them" install install
+check "told to purge" install upgrade --set crds.keep=false
+check "  it uninstalls" helm uninstall espalier -n espalier-system
+check "  and leaves no CRD" wait_until 60 eval '[ -z "$(left crds)" ]'
