@@ -10,18 +10,23 @@ namespace {
 
 constexpr const char* kFooter = R"(
 WHAT IT DOES
-  Reads the manifests (IPsecPolicy, Tunnel, NodeEndpoint, Secret), plans what this node must do, keys ESP by IKEv2 and
-  programs the kernel's XFRM. The folder is watched: a changed file changes only what it must; a file with an error
-  keeps its last good content, and `espalierctl status` says what is wrong with it.
+  Plans what this node must do, keys ESP by IKEv2 and programs the kernel's XFRM. Without --manifests it follows an API
+  server: what its NodePolicy names holds here, its certificate comes by a CertificateSigningRequest, and its statuses
+  say what stands. While the API server is away the last plan holds, also across a restart.
+  With --manifests it reads a folder (IPsecPolicy, Tunnel, NodeEndpoint, Secret). The folder is watched: a changed file
+  changes only what it must; a file with an error keeps its last good content, and `espalierctl status` says what is
+  wrong with it.
   When the agent ends, killed or not, SAs and policies stay: traffic goes on encrypted, Required traffic stays blocked
   where no SA stands.
 
 SIGNALS
   SIGTERM, SIGINT  end, with traffic going on
-  SIGHUP           read the manifests again
+  SIGHUP           read the manifests again, if there are any
 
 FILES
-  STATE/journal    what of the kernel's SAs and policies is ours; holds no key
+  STATE/journal            what of the kernel's SAs and policies is ours; holds no key
+  STATE/plan.json          what the last plan of an API server was made of; holds no Secret
+  STATE/identity.pem       the node's key and certificate in a cluster; STATE/identity-next.pem the next one's, while it is asked for
 
 EXIT STATUS
   0  ended by a signal    1  could not start; the reason is on standard error    2  wrong usage
@@ -29,6 +34,7 @@ EXIT STATUS
 EXAMPLE
   espalier-agent --manifests /etc/espalier --node node1 --state /var/lib/espalier \
                  --socket /run/espalier/agent.sock --metrics 127.0.0.1:9464
+  espalier-agent --kubeconfig agent.kubeconfig --node node1
 
 SEE ALSO
   espalierctl --help, espalier-operator render --help
@@ -39,14 +45,17 @@ SEE ALSO
 int main(int argc, char** argv) {
   using espalier::runtime::Agent;
   espalier::runtime::AgentOptions options;
-  std::string format = "text", level = "info", database, password_file, kubeconfig;
+  std::string format = "text", level = "info", database, password_file;
   unsigned threads = 0;
 
   CLI::App app{"The node agent of Espalier: IKEv2 and XFRM for this node.", "espalier-agent"};
   app.footer(kFooter);
   app.set_version_flag("--version", std::string(espalier::runtime::kVersion));
-  app.add_option("--manifests", options.manifests, "Folder of manifests (*.yaml, *.yml, *.json)")
-      ->required();
+  auto* manifests = app.add_option("--manifests", options.manifests,
+                                   "Folder of manifests (*.yaml, *.yml, *.json)");
+  app.add_option("--kubeconfig", options.kubeconfig,
+                 "Without --manifests: its current context (default: the pod's own ServiceAccount)")
+      ->excludes(manifests);
   app.add_option("--node", options.node, "Name of this node: its NodeEndpoint")->required();
   app.add_option("--state", options.state, "Folder for what outlives the process")
       ->capture_default_str();
@@ -54,7 +63,6 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--metrics", options.metrics,
                  "ADDR:PORT for Prometheus, /healthz and /readyz; left out: none");
-  app.add_option("--kubeconfig", kubeconfig, "Follow an API server (not in this release)");
   app.add_option("--nss-database", database,
                  "NSS database folder (cert9.db, key4.db); left out: none is used");
   app.add_option("--nss-password-file", password_file, "Its password: lines of TOKEN:PASSWORD");
@@ -74,11 +82,6 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "espalier-agent: %s\n", error.to_string().c_str());
     return status;
   };
-  if (!kubeconfig.empty()) {
-    return refuse({espalier::Code::kUnsupported, "--kubeconfig",
-                   "not yet: this release reads --manifests only"},
-                  2);
-  }
   if (!database.empty()) options.nss_database = database;
   if (!password_file.empty()) options.nss_password_file = password_file;
   if (crypto->count() > 0) options.crypto_threads = threads;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "crds/kube/decoding.h"
+#include "crds/types/decode.h"
 #include "kube/object.h"
 
 namespace espalier::crds {

@@ -205,6 +205,12 @@ DecodedKind<Kind> decode_own(Document&& document, const std::string& kind,
   return decoded;
 }
 
+tl::unexpected<Error> first_of(const Problems& problems) {
+  const Problem& problem = problems.front();
+  return fail(Code::kInvalid, problem.field.empty() ? problem.object : problem.field,
+              problem.detail);
+}
+
 }  // namespace
 
 Decoded decode(Document&& document) {
@@ -227,6 +233,30 @@ DecodedKind<NodePolicy> decode_node_policy(Document&& document) {
 DecodedKind<PodSlice> decode_pod_slice(Document&& document) {
   return decode_own<PodSlice>(std::move(document), "PodSlice", pod_slice_table());
 }
+
+template <typename Kind>
+Result<std::shared_ptr<const Kind>> decode_as(Document&& document) {
+  Decoded decoded = decode(std::move(document));
+  if (!decoded.problems.empty()) return first_of(decoded.problems);
+  if (decoded.object) {
+    if (auto* kind = std::get_if<Kind>(&*decoded.object))
+      return std::shared_ptr<const Kind>(std::make_shared<Kind>(std::move(*kind)));
+  }
+  return fail(Code::kInvalid, "kind", "another kind than the one asked for");
+}
+
+template <>
+Result<std::shared_ptr<const NodePolicy>> decode_as<NodePolicy>(Document&& document) {
+  auto decoded = decode_node_policy(std::move(document));
+  if (!decoded.object) return first_of(decoded.problems);
+  return std::shared_ptr<const NodePolicy>(
+      std::make_shared<NodePolicy>(std::move(*decoded.object)));
+}
+
+template Result<std::shared_ptr<const IPsecPolicy>> decode_as<IPsecPolicy>(Document&&);
+template Result<std::shared_ptr<const Tunnel>> decode_as<Tunnel>(Document&&);
+template Result<std::shared_ptr<const NodeEndpoint>> decode_as<NodeEndpoint>(Document&&);
+template Result<std::shared_ptr<const Secret>> decode_as<Secret>(Document&&);
 
 std::optional<Json> spec_schema(std::string_view kind) {
   if (kind == "IPsecPolicy") return policy_table().schema;

@@ -7,11 +7,13 @@
 // ignored.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/result.h"
 #include "crds/types/document.h"
 #include "crds/types/ipsec_policy.h"
 #include "crds/types/node_endpoint.h"
@@ -43,6 +45,11 @@ struct DecodedKind {
 
 [[nodiscard]] DecodedKind<NodePolicy> decode_node_policy(Document&& document);
 [[nodiscard]] DecodedKind<PodSlice> decode_pod_slice(Document&& document);
+
+// One kind alone: the error is the first of its problems, or kInvalid for an object of another
+// kind. For IPsecPolicy, Tunnel, NodeEndpoint, NodePolicy and Secret.
+template <typename Kind>
+[[nodiscard]] Result<std::shared_ptr<const Kind>> decode_as(Document&& document);
 
 // The structural schema of a kind's spec that the decoder keeps to, for comparison with the CRD;
 // nullopt for a kind without one.

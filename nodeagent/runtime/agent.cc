@@ -20,6 +20,7 @@
 #include "nodeagent/rpc/rpc_server.h"
 #include "nodeagent/runtime/agent_ports.h"
 #include "nodeagent/runtime/busy_time.h"
+#include "nodeagent/runtime/cluster.h"
 #include "nodeagent/runtime/commands.h"
 #include "nodeagent/runtime/credential_store.h"
 #include "nodeagent/runtime/debounce.h"
@@ -60,15 +61,37 @@ telemetry::Problem problem_of(const crds::Problem& problem) {
           problem.field, object + problem.detail};
 }
 
+// Statuses are written no sooner after something happened, and no more often; and now and then
+// without that something happened.
+constexpr Duration kReportSoon = std::chrono::seconds(1);
+constexpr Duration kReportPause = std::chrono::seconds(3);
+constexpr Duration kReportAnyway = std::chrono::seconds(60);
+
+// The log, and somebody who wants to know that something happened.
+class WatchedLog : public telemetry::EventSink {
+ public:
+  WatchedLog(EventLog& log, std::function<void()> then) : log_(log), then_(std::move(then)) {}
+  void on_event(const telemetry::Event& event) override {
+    log_.on_event(event);
+    then_();
+  }
+
+ private:
+  EventLog& log_;
+  std::function<void()> then_;
+};
+
 }  // namespace
 
 // Members are destroyed from the last to the first: what calls into something stands behind it.
 struct Agent::Parts {
-  explicit Parts(AgentOptions o) : options(std::move(o)), log(options.log) {}
+  explicit Parts(AgentOptions o)
+      : options(std::move(o)), log(options.log), happenings(log, [this] { report_soon(); }) {}
   ~Parts();
 
   AgentOptions options;
   EventLog log;
+  WatchedLog happenings;
   WallTime started_at = process::wall_now();
   telemetry::SnapshotCell cell;
   BusyTime busy;
@@ -86,6 +109,7 @@ struct Agent::Parts {
   std::unique_ptr<PoolCrypto> crypto;
   std::unique_ptr<tunnel::Controller> controller;
   std::unique_ptr<FolderWatch> watch;
+  std::unique_ptr<Cluster> cluster;
   std::unique_ptr<Commands> commands;
   std::unique_ptr<rpc::RpcServer> server;
   std::unique_ptr<telemetry::MetricsServer> metrics;
@@ -94,11 +118,22 @@ struct Agent::Parts {
   Debounce handshakes{std::chrono::milliseconds(500), std::chrono::minutes(1)};
   Loop::DeadlineId handshakes_over{};
   crds::FolderReading manifests;
+  follow::InForce in_force;  // of the cluster
+  std::optional<follow::Verdict> verdict;
+  Loop::DeadlineId report_deadline{};
+  TimePoint report_at = kNever;
+  TimePoint reported_at{};
   std::vector<dataplane::KernelEvent> event_batch;
 
   Status open_world();
   Status start();
+  Status follow_folder();
+  Status follow_cluster();
   void read_manifests();
+  void apply(plan::NodePlan wanted, const crds::ManifestSet& secrets);
+  void report_soon();
+  void report();
+  [[nodiscard]] std::shared_ptr<telemetry::Snapshot> snapshot_at(TimePoint now) const;
   void read_kernel_events();
   void settle();
   void publish();
@@ -111,6 +146,7 @@ Agent::Parts::~Parts() {
   server.reset();
   commands.reset();
   watch.reset();
+  cluster.reset();  // joins its threads, too
   controller.reset();
   crypto.reset();
   network.reset();
@@ -183,7 +219,7 @@ Status Agent::Parts::start() {
   ports.crypto = crypto.get();
   ports.journal = journal.get();
   ports.guard = guard.get();
-  ports.events = &log;
+  ports.events = &happenings;
   tunnel::Options chances;
   if (auto status =
           provider->random({reinterpret_cast<std::uint8_t*>(&chances.seed), sizeof chances.seed});
@@ -206,10 +242,8 @@ Status Agent::Parts::start() {
       loop->add(kernel_events->fd(), EPOLLIN, [this](std::uint32_t) { read_kernel_events(); });
   if (!watched) return watched;
 
-  auto folder = FolderWatch::open(*loop, options.manifests, {}, [this] { read_manifests(); });
-  if (!folder) return forward(folder);
-  watch = std::move(*folder);
-  read_manifests();
+  auto followed = options.manifests.empty() ? follow_cluster() : follow_folder();
+  if (!followed) return followed;
 
   cell.set_requester([this] { loop->post([this] { publish(); }); });
   commands = std::make_unique<Commands>(
@@ -235,6 +269,41 @@ Status Agent::Parts::start() {
   return {};
 }
 
+Status Agent::Parts::follow_folder() {
+  auto folder = FolderWatch::open(*loop, options.manifests, {}, [this] { read_manifests(); });
+  if (!folder) return forward(folder);
+  watch = std::move(*folder);
+  read_manifests();
+  return {};
+}
+
+Status Agent::Parts::follow_cluster() {
+  report_deadline = loop->add_deadline([this] { report(); });
+  // Its thread calls, ours works.
+  Cluster::Handlers handlers;
+  handlers.on_wanted = [this](std::shared_ptr<const follow::Wanted> wanted) {
+    loop->post([this, wanted = std::move(wanted)] {
+      in_force = wanted->in_force;
+      apply(*in_force.plan, wanted->secrets);
+    });
+  };
+  handlers.on_report = [this](const follow::Verdict& now) {
+    loop->post([this, now] {
+      verdict = now;
+      report_soon();
+    });
+  };
+  handlers.on_event = [this](telemetry::Event event) {
+    loop->post([this, event = std::move(event)] { log.on_event(event); });
+  };
+  auto started =
+      Cluster::start({options.node, options.state, options.kubeconfig}, std::move(handlers));
+  if (!started) return forward(started);
+  cluster = std::move(*started);
+  report_soon();
+  return {};
+}
+
 void Agent::Parts::read_manifests() {
   manifests = crds::keep_last_good(crds::read_folder(options.manifests), manifests);
   const crds::Problems problems = manifests.all_problems();
@@ -242,14 +311,33 @@ void Agent::Parts::read_manifests() {
     log.on_event({telemetry::EventId::kManifestProblem, {{"problem", problem.to_string()}}});
   }
   const crds::ManifestSet set = manifests.all();
-  plan::NodePlan wanted = plan::plan_node(plan::world_of(set), options.node);
+  apply(plan::plan_node(plan::world_of(set), options.node), set);
+}
+
+void Agent::Parts::apply(plan::NodePlan wanted, const crds::ManifestSet& secrets) {
   for (const plan::PlanNote& note : wanted.notes) {
     log.on_event({telemetry::EventId::kPlanNote,
                   {{"object", note.about.to_string()}, {"detail", note.text}}});
   }
-  auto table = credentials->build(wanted, set, process::wall_now());
+  auto table = credentials->build(wanted, secrets, process::wall_now());
   controller->apply_plan(process::monotonic_now(), std::move(wanted), std::move(table));
+  report_soon();
   process::release_free_memory();  // reading takes many times what is kept
+}
+
+void Agent::Parts::report_soon() {
+  if (!cluster) return;
+  const TimePoint at = std::max(process::monotonic_now() + kReportSoon, reported_at + kReportPause);
+  if (at >= report_at) return;
+  report_at = at;
+  loop->set_deadline(report_deadline, at);
+}
+
+void Agent::Parts::report() {
+  reported_at = process::monotonic_now();
+  report_at = reported_at + kReportAnyway;
+  loop->set_deadline(report_deadline, report_at);
+  cluster->report(snapshot_at(reported_at), in_force);
 }
 
 std::optional<telemetry::ConnectionStatus> Agent::Parts::status_of(std::string_view name) const {
@@ -280,6 +368,10 @@ void Agent::Parts::settle() {
 void Agent::Parts::publish() {
   const TimePoint now = process::monotonic_now();
   controller->read_counters(now);
+  cell.publish(snapshot_at(now));
+}
+
+std::shared_ptr<telemetry::Snapshot> Agent::Parts::snapshot_at(TimePoint now) const {
   auto snapshot =
       std::make_shared<telemetry::Snapshot>(controller->snapshot(now, process::wall_now()));
   snapshot->node = options.node;
@@ -298,11 +390,17 @@ void Agent::Parts::publish() {
   for (const crds::Problem& problem : manifests.all_problems()) {
     snapshot->plan.problems.push_back(problem_of(problem));
   }
-  cell.publish(std::move(snapshot));
+  if (verdict && verdict->following != follow::Following::kFollows) {
+    snapshot->plan.problems.push_back({"", 0, "NodePolicy " + options.node, verdict->message});
+  }
+  return snapshot;
 }
 
 void Agent::Parts::on_signal(int signal) {
-  if (signal == SIGHUP) return read_manifests();
+  if (signal == SIGHUP) {
+    if (watch) read_manifests();
+    return;
+  }
   log.on_event({telemetry::EventId::kAgentStopping, {}});
   controller->stop(process::monotonic_now(), true);
   loop->stop();

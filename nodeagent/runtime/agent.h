@@ -1,9 +1,12 @@
 // Agent: everything wired together, on one loop. What main() runs.
 //
+// What it carries out comes from a folder of manifests or, without one, from an API server.
+//
 // Guarantees: create() either gives an agent that has read the kernel and applied what the
 // manifests say, or says what is missing; a bad manifest keeps its last good content and is
-// reported in status. SIGTERM and SIGINT end the process with traffic going on; SIGHUP reads the
-// manifests again.
+// reported in status. An API server may be away: the agent begins with the last plan that it stored
+// in its state folder, and else waits. SIGTERM and SIGINT end the process with traffic going on;
+// SIGHUP reads the manifests again.
 #pragma once
 
 #include <memory>
@@ -17,7 +20,8 @@
 namespace espalier::runtime {
 
 struct AgentOptions {
-  std::string manifests;  // folder
+  std::string manifests;   // folder; empty: an API server is followed
+  std::string kubeconfig;  // of that; empty: the pod's own ServiceAccount
   std::string node;
   std::string state = "/var/lib/espalier";
   std::string socket = "/run/espalier/agent.sock";

@@ -25,6 +25,26 @@ std::string protocol_name(std::uint8_t protocol) {
 
 }  // namespace
 
+std::string_view name_of(NoteKind kind) {
+  switch (kind) {
+    case NoteKind::kProfileConflict:
+      return "ProfileConflict";
+    case NoteKind::kShadowed:
+      return "Shadowed";
+    case NoteKind::kFamilyNotNamed:
+      return "FamilyNotNamed";
+    case NoteKind::kNoSharedFamily:
+      return "NoSharedFamily";
+    case NoteKind::kOverlay:
+      return "Overlay";
+    case NoteKind::kNothingToCover:
+      return "NothingToCover";
+    case NoteKind::kRefused:
+      return "Refused";
+  }
+  return "unknown";
+}
+
 std::string SecretRef::to_string() const {
   return key.empty() ? fmt::format("{}/{}", ns, name) : fmt::format("{}/{}:{}", ns, name, key);
 }

@@ -209,6 +209,8 @@ enum class NoteKind : std::uint8_t {
   kRefused,          // an object is not carried out: its selectors belong to others
 };
 
+[[nodiscard]] std::string_view name_of(NoteKind kind);  // "ProfileConflict"
+
 // Something people must be told about one object, on this node.
 struct PlanNote {
   NoteKind kind = NoteKind::kShadowed;

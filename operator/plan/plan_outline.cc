@@ -92,26 +92,6 @@ std::string_view name_of(LivenessAction action) {
   }
   return "unknown";
 }
-std::string_view name_of(NoteKind kind) {
-  switch (kind) {
-    case NoteKind::kProfileConflict:
-      return "ProfileConflict";
-    case NoteKind::kShadowed:
-      return "Shadowed";
-    case NoteKind::kFamilyNotNamed:
-      return "FamilyNotNamed";
-    case NoteKind::kNoSharedFamily:
-      return "NoSharedFamily";
-    case NoteKind::kOverlay:
-      return "Overlay";
-    case NoteKind::kNothingToCover:
-      return "NothingToCover";
-    case NoteKind::kRefused:
-      return "Refused";
-  }
-  return "unknown";
-}
-
 Outline word(std::string_view name) {
   return Outline::of(std::string(name));
 }

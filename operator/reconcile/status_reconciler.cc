@@ -4,6 +4,7 @@
 
 #include "crds/kube/decoding.h"
 #include "crds/kube/resources.h"
+#include "crds/types/decode.h"
 #include "operator/reconcile/status/policy_status.h"
 #include "operator/reconcile/status/tunnel_status.h"
 
