@@ -3,6 +3,7 @@
 #   node_start N      Node N of the cluster, and namespace nodeN with its addresses (10.0.0.N, fd00::N)
 #   agent_start N     its agent, with the rights and the kind of token that its Pod would have; state in /run/nodeN
 #   agent_end N SIGNAL
+#   takes_esp         this kernel takes an ESP SA
 #   policies N        how many XFRM policies with a template stand on node N
 #   of_node N PATH    a field of NodePolicy nodeN (JSONPath);  of_endpoint N PATH  of NodeEndpoint nodeN
 #   node_condition N TYPE FIELD | endpoint_condition N TYPE FIELD
@@ -39,6 +40,10 @@ agent_end() {
   wait "${!pid}" 2>/dev/null || true
 }
 
+takes_esp() {
+  unshare --net ip xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 1 mode transport aead 'rfc4106(gcm(aes))' \
+    0x000102030405060708090a0b0c0d0e0f10111213 128
+}
 policies() { ip -n "node$1" xfrm policy | grep -c tmpl || true; }
 of_node() { kubectl get nodepolicy "node$1" -o "jsonpath=$2"; }
 of_endpoint() { kubectl get nodeendpoint "node$1" -o "jsonpath=$2"; }
