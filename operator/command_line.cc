@@ -98,6 +98,19 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
                      "Routed, or Overlay where pod packets travel inside node packets")
         ->capture_default_str()
         ->check(CLI::IsMember({"Routed", "Overlay"}));
+    run_command
+        ->add_option(
+            "--issuer", run_options.issuer.name,
+            "A cert-manager issuer that signs nodes' certificates (default: the operator's own CA)")
+        ->type_name("NAME");
+    run_command
+        ->add_option("--issuer-kind", run_options.issuer.kind,
+                     "ClusterIssuer, or Issuer in the operator's namespace")
+        ->capture_default_str()
+        ->type_name("KIND");
+    run_command->add_option("--issuer-group", run_options.issuer.group, "API group of that kind")
+        ->capture_default_str()
+        ->type_name("GROUP");
     run_command->add_option("--workers", run_options.workers, "Writes at a time")
         ->capture_default_str()
         ->check(CLI::Range(1, 32));

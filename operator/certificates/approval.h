@@ -76,6 +76,6 @@ struct Decision {
 // signed(). It keeps the resourceVersion, so that a decision about an older state is refused with
 // 409, and leaves the times to the API server.
 [[nodiscard]] Json with_condition(const Json& csr, const Decision& decision);
-[[nodiscard]] Json with_certificate(const Json& csr, const Certificate& certificate);
+[[nodiscard]] Json with_certificate(const Json& csr, std::string_view pem);
 
 }  // namespace espalier::certificates

@@ -81,7 +81,7 @@ TEST(Approval, ApprovesANodesOwnRequestAndThenSignsIt) {
   auto certificate =
       new_ca().sign_node(*second.request, second.node, kNow, second.lifetime, shared_keys());
   ASSERT_TRUE(certificate);
-  object = with_certificate(object, *certificate);
+  object = with_certificate(object, to_pem(*certificate));
   auto pem = decode_base64(object["status"]["certificate"].get<std::string>());
   ASSERT_TRUE(pem);
   EXPECT_EQ(to_text(pem->view()), to_pem(*certificate));

@@ -213,6 +213,7 @@ Status Operator::make_certificates() {
       follow(kube::certificate_signing_requests(), {{}, {}, "spec.signerName=espalier.io/node"});
   certificates::NodeCertificates::Options how;
   how.ns = options_.ns;
+  if (!options_.issuer.name.empty()) how.issuer = options_.issuer;
   how.tell = [this](kube::Happening happening) { events_->record(std::move(happening)); };
   certificates_ = std::make_unique<certificates::NodeCertificates>(
       *client_,

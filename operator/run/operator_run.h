@@ -8,6 +8,7 @@
 #include <string>
 
 #include "crds/types/node_endpoint.h"
+#include "operator/certificates/controller/external_issuer.h"
 #include "operator/run/operator_log.h"
 
 namespace espalier::operator_run {
@@ -20,6 +21,8 @@ struct RunOptions {
   std::string identity;                    // in the lease; empty: the host's name and a random part
   crds::PodNetwork pod_network = crds::PodNetwork::kRouted;
   LogFormat log_format = LogFormat::kJson;
+  // Signs nodes' certificates instead of a CA of our own; without a name: none does.
+  certificates::IssuerRef issuer = {};
   unsigned workers = 4;  // 1 to 32
 };
 

@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "base/time_text.h"
 #include "ike/crypto/pem.h"
+#include "operator/certificates/controller/trust_config_map.h"
 
 namespace espalier::certificates {
 
@@ -98,7 +99,7 @@ kube::Reconciled CaKeeper::reconcile(WallTime now) {
 kube::Reconciled CaKeeper::attempt(WallTime now) {
   auto stored = read();
   if (!stored) return tl::unexpected(std::move(stored.error()));
-  const auto published = read_bundle();
+  const auto published = read_trust(client_, config_.ns);
   if (!published) return tl::unexpected(published.error());
   CaSet& set = stored->set;
   const bool lost = !stored->secret && *published;
@@ -139,7 +140,8 @@ kube::Reconciled CaKeeper::attempt(WallTime now) {
   }
   const std::string bundle = trust_bundle(set);
   if (*published != bundle) {
-    if (auto done = publish(bundle); !done) return tl::unexpected(std::move(done.error()));
+    if (auto done = publish_trust(client_, config_.ns, bundle); !done)
+      return tl::unexpected(std::move(done.error()));
   }
   if (lost) {
     tell(*secret, kube::EventType::kWarning, "CaLost",
@@ -177,18 +179,6 @@ ApiResult<CaKeeper::Stored> CaKeeper::read() const {
   return tl::unexpected(std::move(error));
 }
 
-ApiResult<std::optional<std::string>> CaKeeper::read_bundle() const {
-  const auto found = client_.get(kube::config_maps(), {config_.ns, std::string(kTrustConfigMap)});
-  if (!found) {
-    if (found.error().kind == ErrorKind::kNotFound) return std::nullopt;
-    return tl::unexpected(found.error());
-  }
-  const Json* data = kube::find_field((*found)->json, "data");
-  if (data == nullptr || !data->is_object()) return std::string();
-  const auto at = data->find(std::string(kTrustKey));
-  return at != data->end() && at->is_string() ? at->get<std::string>() : std::string();
-}
-
 ApiResult<ObjectPtr> CaKeeper::write(const Stored& stored) const {
   auto data = to_secret(stored.set, keys_);
   if (!data) {
@@ -213,14 +203,6 @@ ApiResult<ObjectPtr> CaKeeper::write(const Stored& stored) const {
                                : client_.create(kube::secrets(), std::move(object));
   if (!written) return tl::unexpected(without_words(std::move(written.error())));
   return written;
-}
-
-kube::ApiStatus CaKeeper::publish(const std::string& bundle) const {
-  auto done = client_.apply(kube::config_maps(),
-                            {{"metadata", {{"name", kTrustConfigMap}, {"namespace", config_.ns}}},
-                             {"data", {{kTrustKey, bundle}}}});
-  if (!done) return tl::unexpected(std::move(done.error()));
-  return {};
 }
 
 void CaKeeper::keep(CaSet set, WallTime now) {

@@ -24,12 +24,11 @@
 #include "kube/event_recorder.h"
 #include "kube/reconcile.h"
 #include "operator/certificates/ca_rotation.h"
+#include "operator/certificates/controller/trust_config_map.h"
 
 namespace espalier::certificates {
 
 inline constexpr std::string_view kCaSecret = "espalier-ca";
-inline constexpr std::string_view kTrustConfigMap = "espalier-trust";
-inline constexpr std::string_view kTrustKey = "ca.crt";
 // On the Secret, with any value: the next CA is made now (a key that may be known to others). It is
 // taken off when that is done.
 inline constexpr std::string_view kRotateAnnotation = "espalier.io/rotate-ca";
@@ -66,9 +65,7 @@ class CaKeeper {
 
   [[nodiscard]] kube::Reconciled attempt(WallTime now);
   [[nodiscard]] kube::ApiResult<Stored> read() const;
-  [[nodiscard]] kube::ApiResult<std::optional<std::string>> read_bundle() const;
   [[nodiscard]] kube::ApiResult<kube::ObjectPtr> write(const Stored& stored) const;
-  [[nodiscard]] kube::ApiStatus publish(const std::string& bundle) const;
   void keep(CaSet set, WallTime now);
   void tell(const kube::Object& secret, kube::EventType type, std::string reason,
             std::string note) const;

@@ -15,6 +15,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "kube/reconcile.h"
 #include "kube/store.h"
 #include "operator/certificates/controller/ca_keeper.h"
+#include "operator/certificates/controller/external_issuer.h"
 #include "operator/certificates/controller/request_reconciler.h"
 
 namespace espalier::certificates {
@@ -40,12 +42,16 @@ class NodeCertificates {
     CaTimes times = {};                    // check()ed by whoever read them
     std::function<bool(const Certificate& next)> everyone_follows = {};  // see CaKeeper::Config
     std::function<void(kube::Happening)> tell = {};  // to an EventSender; may be empty
+    // Signs instead of a CA of our own: none is made then, and one that is there is left alone.
+    std::optional<IssuerRef> issuer = {};
   };
 
   // `client` and `keys` outlive it.
   NodeCertificates(const kube::Client& client, Stores stores, SigningKeys& keys, Options options);
 
-  [[nodiscard]] kube::Reconciled reconcile_ca(WallTime now) { return ca_.reconcile(now); }
+  [[nodiscard]] kube::Reconciled reconcile_ca(WallTime now) {
+    return issuer_ ? kube::reconciled() : ca_.reconcile(now);
+  }
   [[nodiscard]] kube::Reconciled reconcile_request(const kube::ObjectKey& key, WallTime now) {
     return requests_.reconcile(key, now);
   }
@@ -54,6 +60,7 @@ class NodeCertificates {
 
  private:
   CaKeeper ca_;
+  const std::optional<ExternalIssuer> issuer_;
   RequestReconciler requests_;
 };
 

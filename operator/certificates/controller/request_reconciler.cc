@@ -62,6 +62,7 @@ kube::Reconciled RequestReconciler::reconcile(const kube::ObjectKey& key, WallTi
 
 kube::Reconciled RequestReconciler::sign(const kube::Object& request, const Decision& decision,
                                          WallTime now) {
+  if (config_.issuer != nullptr) return sign_elsewhere(request, decision);
   const auto ca = ca_.current(now);
   if (!ca || !ca->signing) return kube::reconcile_again(kCaRetry);
   auto certificate =
@@ -72,8 +73,28 @@ kube::Reconciled RequestReconciler::sign(const kube::Object& request, const Deci
     error.message = certificate.error().to_string();
     return tl::unexpected(std::move(error));
   }
-  auto written = put(with_certificate(request.json, *certificate), "status");
+  auto written = put(with_certificate(request.json, to_pem(*certificate)), "status");
   return outcome(std::move(written));
+}
+
+kube::Reconciled RequestReconciler::sign_elsewhere(const kube::Object& request, Decision decision) {
+  auto answer = config_.issuer->ask(request, decision.lifetime);
+  if (!answer) return tl::unexpected(std::move(answer.error()));
+  decision.reason = std::move(answer->reason);
+  decision.message = std::move(answer->message);
+  switch (answer->what) {
+    case ExternalIssuer::Answer::What::kIssued:
+      return outcome(put(with_certificate(request.json, answer->certificate), "status"));
+    case ExternalIssuer::Answer::What::kPending:
+      if (!decision.reason.empty()) tell(request, kube::EventType::kWarning, decision, "Sign");
+      return kube::reconcile_again(kCaRetry);
+    case ExternalIssuer::Answer::What::kRefused:
+      break;
+  }
+  decision.verdict = Verdict::kFail;
+  auto refused = put(with_condition(request.json, decision), "status");
+  if (refused) tell(request, kube::EventType::kWarning, decision, "Fail");
+  return outcome(std::move(refused));
 }
 
 kube::ApiResult<ObjectPtr> RequestReconciler::put(Json object, std::string_view subresource) {

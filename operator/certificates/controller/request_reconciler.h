@@ -18,6 +18,7 @@
 #include "kube/store.h"
 #include "operator/certificates/approval.h"
 #include "operator/certificates/controller/ca_keeper.h"
+#include "operator/certificates/controller/external_issuer.h"
 
 namespace espalier::certificates {
 
@@ -26,6 +27,7 @@ class RequestReconciler {
   struct Config {
     ApprovalRules rules;
     std::function<void(kube::Happening)> tell = {};  // Events, on the request; may be empty
+    const ExternalIssuer* issuer = nullptr;          // signs instead of `ca`; outlives it
   };
 
   // `requests`: CertificateSigningRequests. `endpoints`: NodeEndpoints, whose spec.identity is what
@@ -41,13 +43,14 @@ class RequestReconciler {
         config_(std::move(config)) {}
 
   // Comes again after 10 s while the node has no NodeEndpoint, after 5 s while there is no CA to
-  // sign with, after 1 s when the store was behind (409). Errors are the API server's, or
-  // kTransient when signing failed.
+  // sign with or the external issuer has not decided, after 1 s when the store was behind (409).
+  // Errors are the API server's, or kTransient when signing failed.
   [[nodiscard]] kube::Reconciled reconcile(const kube::ObjectKey& key, WallTime now);
 
  private:
   [[nodiscard]] kube::Reconciled sign(const kube::Object& request, const Decision& decision,
                                       WallTime now);
+  [[nodiscard]] kube::Reconciled sign_elsewhere(const kube::Object& request, Decision decision);
   [[nodiscard]] kube::ApiResult<kube::ObjectPtr> put(Json object, std::string_view subresource);
   [[nodiscard]] std::optional<std::string> identity_of(const std::string& node) const;
   void tell(const kube::Object& request, kube::EventType type, const Decision& decision,

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# cert-manager signs instead of the operator's CA: an approved request becomes a CertificateRequest, its certificate comes back, the issuer's
+# CA is trusted; what the issuer refuses fails with its words. cert-manager's controller is played here; the CRD has the fields that matter.
+source "$ESPALIER_ROOT/tests/api/operator/operators.sh"
+
+kubectl apply --server-side -f - >/dev/null <<'Y'
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: certificaterequests.cert-manager.io, annotations: {api-approved.kubernetes.io: unapproved}}
+spec:
+  group: cert-manager.io
+  scope: Namespaced
+  names: {kind: CertificateRequest, listKind: CertificateRequestList, plural: certificaterequests, singular: certificaterequest}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources: {status: {}}
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            required: [issuerRef, request]
+            properties:
+              request: {type: string, format: byte}
+              duration: {type: string}
+              isCA: {type: boolean}
+              usages: {type: array, items: {type: string, enum: [digital signature, server auth, client auth]}}
+              issuerRef: {type: object, required: [name], properties: {name: {type: string}, kind: {type: string}, group: {type: string}}}
+          status:
+            type: object
+            properties:
+              certificate: {type: string, format: byte}
+              ca: {type: string, format: byte}
+              conditions:
+                type: array
+                items:
+                  type: object
+                  required: [type, status]
+                  properties: {type: {type: string}, status: {type: string}, reason: {type: string}, message: {type: string}}
+Y
+kubectl wait --for condition=Established --timeout 60s crd certificaterequests.cert-manager.io >/dev/null
+kubectl apply -f "$ESPALIER_ROOT/deploy/cert-manager" >/dev/null
+pki_ca corporate
+
+for i in 1 2; do
+  linux_node "$i"
+  agent "$i"
+done
+request() {
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout "/run/$2.key" -subj "/O=espalier.io/CN=$3" \
+    -addext "subjectAltName=DNS:$3" -out "/run/$2.pem" 2>/dev/null
+  as "$1" create -f - <<Y
+apiVersion: certificates.k8s.io/v1
+kind: CertificateSigningRequest
+metadata: {name: "$2"}
+spec: {signerName: espalier.io/node, usages: [ipsec tunnel], request: $(base64 -w0 "/run/$2.pem")}
+Y
+}
+certificate() { kubectl get csr "$1" -o jsonpath='{.status.certificate}' | base64 -d; }
+has_certificate() { [ -n "$(certificate "$1")" ]; }
+condition() { kubectl get csr "$1" -o jsonpath="{.status.conditions[?(@.type=='$2')].$3}"; }
+asked_for() { kubectl get certificaterequests -n espalier-system -o jsonpath="{.items[?(@.metadata.ownerReferences[0].name=='$1')].metadata.name}"; }
+is_asked_for() { [ -n "$(asked_for "$1")" ]; }
+say() { kubectl patch certificaterequest -n espalier-system "$(asked_for "$1")" --subresource status --type merge -p "{\"status\": $2}" >/dev/null; }
+
+operator_start one 9465 --issuer corporate
+check "it is ready" wait_until 30 ready 9465
+check "an agent asks" request agent1 node1-a node1
+check "the issuer is asked" wait_until 30 is_asked_for node1-a
+equal "by name" "corporate ClusterIssuer" \
+  "$(kubectl get certificaterequest -n espalier-system "$(asked_for node1-a)" -o jsonpath='{.spec.issuerRef.name} {.spec.issuerRef.kind}')"
+equal "and the request is approved" True "$(condition node1-a Approved status)"
+kubectl get certificaterequest -n espalier-system "$(asked_for node1-a)" -o jsonpath='{.spec.request}' | base64 -d >/run/asked.pem
+printf 'subjectAltName=DNS:node1\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n' >/run/ext
+openssl x509 -req -in /run/asked.pem -CA "$PKI/corporate.crt" -CAkey "$PKI/corporate.key" -days 30 -extfile /run/ext -out /run/issued.pem 2>/dev/null
+say node1-a "{\"certificate\": \"$(base64 -w0 /run/issued.pem)\", \"ca\": \"$(base64 -w0 "$PKI/corporate.crt")\",
+  \"conditions\": [{\"type\": \"Ready\", \"status\": \"True\", \"reason\": \"Issued\"}]}"
+check "the node gets its certificate" wait_until 30 has_certificate node1-a
+certificate node1-a >/run/node1.crt
+kubectl get configmap espalier-trust -n espalier-system -o jsonpath='{.data.ca\.crt}' >/run/ca.pem
+check "that what nodes trust verifies" openssl verify -CAfile /run/ca.pem /run/node1.crt
+refuse "no CA of the operator's own is made" kubectl get secret espalier-ca -n espalier-system
+
+check "node1's agent asks for node2" request agent1 node2-a node2
+denied() { [ "$(condition "$1" Denied status)" = True ]; }
+check "it is denied as ever" wait_until 30 denied node2-a
+equal "and the issuer never hears of it" '' "$(asked_for node2-a)"
+
+check "node2's agent asks" request agent2 node2-b node2
+check "the issuer is asked" wait_until 30 is_asked_for node2-b
+say node2-b '{"conditions": [{"type": "Ready", "status": "False", "reason": "Failed", "message": "the quota is used up"}]}'
+failed() { [ "$(condition "$1" Failed status)" = True ]; }
+check "what the issuer refuses fails" wait_until 30 failed node2-b
+equal "with its words" "ClusterIssuer corporate says Failed: the quota is used up" "$(condition node2-b Failed message)"
+told() { kubectl get events -A -o jsonpath='{.items[*].message}' | grep -q 'the quota is used up'; }
+check "and an event" wait_until 20 told
