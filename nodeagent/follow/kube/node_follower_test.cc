@@ -105,8 +105,9 @@ class NodeFollowerTest : public ::testing::Test {
     const auto certificate = ca_.sign_node(*request, {"node1", "node1.nodes.example.com"}, now_,
                                            30 * kDay, shared_keys());
     ASSERT_TRUE(certificate);
-    server_.put(kube::certificate_signing_requests(),
-                certificates::with_certificate(requests.back()->json, *certificate));
+    server_.put(
+        kube::certificate_signing_requests(),
+        certificates::with_certificate(requests.back()->json, certificates::to_pem(*certificate)));
     pass(1s);
   }
   [[nodiscard]] bool happened(EventId id) const {

@@ -52,7 +52,7 @@ class CertificateKeeperTest : public ::testing::Test {
     const auto certificate = ca_.sign_node(*request, node1(), now_, 30 * kDay, shared_keys());
     ASSERT_TRUE(certificate) << certificate.error().to_string();
     server_.put(kube::certificate_signing_requests(),
-                certificates::with_certificate(object, *certificate));
+                certificates::with_certificate(object, certificates::to_pem(*certificate)));
     executor_.run();
   }
   // Both clocks.

@@ -84,7 +84,7 @@ class KubeSignerTest : public ::testing::Test {
         auto certificate =
             ca_.sign_node(*decision.request, decision.node, now_, decision.lifetime, shared_keys());
         EXPECT_TRUE(certificate);
-        put(certificates::with_certificate(object, *certificate));
+        put(certificates::with_certificate(object, certificates::to_pem(*certificate)));
         break;
       }
       case certificates::Verdict::kApprove:
