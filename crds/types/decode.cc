@@ -213,8 +213,8 @@ tl::unexpected<Error> first_of(const Problems& problems) {
 
 }  // namespace
 
-Decoded decode(Document&& document) {
-  Decoding decoding{&document, {}, {}};
+Decoded decode(Document&& document, const Abilities& abilities) {
+  Decoding decoding{&document, {}, {}, abilities};
   const Cursor root(document.json, decoding);
   Decoded decoded;
   const auto envelope = read_written(root);

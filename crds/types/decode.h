@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "crds/types/abilities.h"
 #include "crds/types/document.h"
 #include "crds/types/ipsec_policy.h"
 #include "crds/types/node_endpoint.h"
@@ -35,7 +36,7 @@ struct Decoded {
 };
 
 // A Secret's values are wiped from the document.
-[[nodiscard]] Decoded decode(Document&& document);
+[[nodiscard]] Decoded decode(Document&& document, const Abilities& abilities = {});
 
 template <typename Kind>
 struct DecodedKind {

@@ -120,11 +120,34 @@ TEST(DecodePolicy, ExceptionsLieInsideTheirBlock) {
       ElementsAre(HasSubstr("except[1]: 10.1.2.0/24 overlaps 10.1.0.0/16")));
 }
 
+TEST(DecodePolicy, SelectsPods) {
+  const char* both =
+      R"("traffic":["PodToPod","PodToNode"],"namespaceSelector":{"matchLabels":{"confidential":"true"}},)"
+      R"("podSelector":{"matchExpressions":[{"key":"tier","operator":"NotIn","values":["web"]}]})";
+  const Decoded decoded = decode_policy(both);
+  ASSERT_THAT(told(decoded), ElementsAre());
+  const IPsecPolicySpec& spec = std::get<IPsecPolicy>(*decoded.object).spec;
+  EXPECT_EQ(spec.namespace_selector, (LabelSelector{{{"confidential", "true"}}, {}}));
+  EXPECT_EQ(spec.pod_selector, (LabelSelector{{}, {{"tier", LabelOperator::kNotIn, {"web"}}}}));
+
+  EXPECT_THAT(
+      told(decode_policy(
+          R"("traffic":["PodToPod"],"podSelector":{"matchLabels":{"no key":"x"},)"
+          R"("matchExpressions":[{"key":"tier","operator":"In"},{"key":"a","operator":"Is"}]},)"
+          R"("namespaceSelector":{"matchNames":["a"]})")),
+      ::testing::UnorderedElementsAre(
+          HasSubstr("spec.podSelector.matchLabels"),
+          HasSubstr("spec.podSelector.matchExpressions[0]: `values` is missing"),
+          HasSubstr("spec.podSelector.matchExpressions[1].operator"),
+          HasSubstr("spec.namespaceSelector.matchNames: unknown field")));
+  EXPECT_THAT(told(decode_policy(R"("traffic":["PodToPod","NodeToNode"],"podSelector":{})")),
+              ElementsAre(HasSubstr("spec.traffic[1]: NodeToNode has no pods")));
+}
+
 TEST(DecodePolicy, NamesWhatIsNotThereYet) {
   for (const char* extra :
-       {R"("namespaceSelector":{})", R"("podSelector":{})", R"("offload":"Crypto")",
-        R"("offload":"Packet")", R"("underlayMTU":9000)", R"("cryptoPolicy":"Honor")",
-        R"("authentication":{"type":"RawKey"})",
+       {R"("offload":"Crypto")", R"("offload":"Packet")", R"("underlayMTU":9000)",
+        R"("cryptoPolicy":"Honor")", R"("authentication":{"type":"RawKey"})",
         R"("authentication":{"type":"X509","remote":{"type":"Anonymous"}})",
         R"("encapsulation":{"tcp":{"mode":"Always"}})"}) {
     const Decoded decoded = decode_policy(extra);

@@ -66,6 +66,16 @@ Value<Exemption> exemption() {
   return shape.value();
 }
 
+Value<LabelSelector> selector_of_pods() {
+  Value<LabelSelector> value = label_selector();
+  value.read = [read = value.read](const Cursor& here) -> std::optional<LabelSelector> {
+    if (here.abilities().pod_selection) return read(here);
+    here.not_yet("selection of pods in the agent");
+    return std::nullopt;
+  };
+  return value;
+}
+
 // Fields that say how to encrypt make no sense in a policy that leaves traffic in clear.
 void check_bypass(const Cursor& here) {
   for (const char* name :
@@ -81,7 +91,19 @@ void check_bypass(const Cursor& here) {
   here.invalid("a Bypass must select something: give nodeSelector or peers");
 }
 
+// Host-network pods are nodes; what a masquerade makes of pods' traffic goes with PodToNode.
+void check_selection(const IPsecPolicySpec& spec, const Cursor& here) {
+  const auto nodes = std::find(spec.traffic.begin(), spec.traffic.end(), Traffic::kNodeToNode);
+  if (!spec.selects_pods() || nodes == spec.traffic.end()) return;
+  here.at("traffic")
+      .at(static_cast<std::size_t>(nodes - spec.traffic.begin()))
+      .invalid(
+          "NodeToNode has no pods that namespaceSelector and podSelector could select; leave it "
+          "out, or write another policy for it");
+}
+
 void check_policy(const IPsecPolicySpec& spec, const Cursor& here) {
+  check_selection(spec, here);
   if (spec.enforcement == Enforcement::kBypass) return check_bypass(here);
   if (spec.enforcement == Enforcement::kRequired) {
     if (spec.on_negotiation == OnNegotiation::kPass) {
@@ -113,8 +135,8 @@ Value<IPsecPolicySpec> ipsec_policy_spec() {
   shape.optional("priority", &Spec::priority, whole_number(0, 1000));
   shape.optional("nodeSelector", &Spec::node_selector, label_selector());
   shape.optional("peers", &Spec::peers, list(policy_peer(), 1, 64));
-  shape.not_yet("namespaceSelector", "selection of pods");
-  shape.not_yet("podSelector", "selection of pods");
+  shape.optional("namespaceSelector", &Spec::namespace_selector, selector_of_pods());
+  shape.optional("podSelector", &Spec::pod_selector, selector_of_pods());
   shape.optional("establish", &Spec::establish,
                  choice<Establish>(
                      {{"Eager", Establish::kEager, {}}, {"OnDemand", Establish::kOnDemand, {}}}));

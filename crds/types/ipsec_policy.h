@@ -64,7 +64,11 @@ struct IPsecPolicySpec {
   std::int64_t priority = 100;                 // 0 to 1000
   std::optional<LabelSelector> node_selector;  // left out: all Linux nodes
   std::vector<PolicyPeer> peers;               // empty: the nodes that node_selector selects
-  Establish establish = Establish::kEager;     // kEager or kOnDemand
+  // Of pod traffic only what has a selected pod at either end; with both, pods that match both.
+  // With neither all of it. Never beside NodeToNode.
+  std::optional<LabelSelector> namespace_selector;  // left out: pods of all namespaces
+  std::optional<LabelSelector> pod_selector;        // left out: all pods of the namespaces
+  Establish establish = Establish::kEager;          // kEager or kOnDemand
   std::optional<Duration> idle_timeout;
   std::optional<OnNegotiation> on_negotiation;  // left out: Hold, with Preferred Pass
   std::optional<OnFailure> on_failure;          // left out: Drop, with Preferred Pass
@@ -78,6 +82,7 @@ struct IPsecPolicySpec {
   CryptoPolicy crypto_policy = CryptoPolicy::kIgnore;
   std::vector<Exemption> exemptions;
 
+  [[nodiscard]] bool selects_pods() const { return namespace_selector || pod_selector; }
   friend bool operator==(const IPsecPolicySpec&, const IPsecPolicySpec&) = default;
 };
 

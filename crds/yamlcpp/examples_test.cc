@@ -155,9 +155,6 @@ TEST(Examples, WhatIsNotThereYetSaysSo) {
           HasSubstr(
               "remote-access.yaml:14:16: Tunnel edge/road-warriors: spec.addressPool: not yet"),
           HasSubstr("remote-access.yaml:16:11: Tunnel edge/road-warriors: spec.mobike: not yet")));
-  EXPECT_THAT(problems_of("namespaces.yaml"),
-              ElementsAre(HasSubstr("IPsecPolicy payments: spec.namespaceSelector: not yet: this "
-                                    "release has no selection of pods")));
   EXPECT_THAT(problems_of("offload.yaml"),
               ElementsAre(HasSubstr("IPsecPolicy storage: spec.offload: not yet: this release has "
                                     "no hardware offload; allowed now: Auto, None"),
@@ -165,6 +162,22 @@ TEST(Examples, WhatIsNotThereYetSaysSo) {
   EXPECT_THAT(problems_of("mesh-groups.yaml"),
               ElementsAre(HasSubstr("mesh-groups.yaml:26:13: IPsecPolicy private-or-clear: "
                                     "spec.authentication.remote: not yet")));
+}
+
+TEST(Examples, Namespaces) {
+  const FileReading reading = read_manifests(read("namespaces.yaml"), "namespaces.yaml");
+  ASSERT_THAT(told(reading), ElementsAre());
+  ASSERT_EQ(reading.objects.policies.size(), 1U);
+  const IPsecPolicySpec& spec = reading.objects.policies[0]->spec;
+  EXPECT_EQ(spec.namespace_selector, (LabelSelector{{{"confidential", "true"}}, {}}));
+  EXPECT_FALSE(spec.pod_selector);
+  EXPECT_TRUE(spec.selects_pods());
+
+  Abilities agent;
+  agent.pod_selection = false;
+  EXPECT_THAT(told(read_manifests(read("namespaces.yaml"), "namespaces.yaml", agent)),
+              ElementsAre("namespaces.yaml:7:22: IPsecPolicy payments: spec.namespaceSelector: not "
+                          "yet: this release has no selection of pods in the agent"));
 }
 
 // A bad document costs nobody else: the other two groups of the file are read.

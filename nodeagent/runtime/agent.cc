@@ -305,7 +305,9 @@ Status Agent::Parts::follow_cluster() {
 }
 
 void Agent::Parts::read_manifests() {
-  manifests = crds::keep_last_good(crds::read_folder(options.manifests), manifests);
+  crds::Abilities abilities;
+  abilities.pod_selection = false;  // nobody here knows pods
+  manifests = crds::keep_last_good(crds::read_folder(options.manifests, abilities), manifests);
   const crds::Problems problems = manifests.all_problems();
   for (const crds::Problem& problem : problems) {
     log.on_event({telemetry::EventId::kManifestProblem, {{"problem", problem.to_string()}}});
