@@ -61,8 +61,7 @@ class Blocks {
         return std::find(spec.traffic.begin(), spec.traffic.end(), traffic) != spec.traffic.end();
       };
       if (wants(crds::Traffic::kNodeToNode) || wants(crds::Traffic::kPodToNode)) {
-        for (const IpAddress& address : self_.spec.addresses)
-          plan_policy(*contest_.policies()[policy], address);
+        for (const IpAddress& address : self_.spec.addresses) plan_policy(policy, address);
       } else {
         draft_.notes.add(
             NoteKind::kNothingToCover, owner_of(*contest_.policies()[policy]),
@@ -72,14 +71,28 @@ class Blocks {
   }
 
  private:
-  void plan_policy(const crds::IPsecPolicy& policy, const IpAddress& address) {
+  // All nodes' pods, and the nodes about which the policy decides nothing although it names them.
+  [[nodiscard]] std::vector<Prefix> not_its_own(std::size_t policy) const {
+    std::vector<Prefix> others = pods_;
+    for (std::size_t node = 0; node < contest_.nodes().size(); ++node) {
+      if (!contest_.lost_in_overlay(policy, index_, node)) continue;
+      for (const IpAddress& address : contest_.nodes()[node]->spec.addresses)
+        others.push_back(Prefix::host(address));
+    }
+    return others;
+  }
+
+  void plan_policy(std::size_t number, const IpAddress& address) {
+    const crds::IPsecPolicy& policy = *contest_.policies()[number];
     const crds::IPsecPolicySpec& spec = policy.spec;
     const bool bypass = spec.enforcement == crds::Enforcement::kBypass;
     const Prefix local = Prefix::host(address);
     const char* family = address.is_v4() ? "v4" : "v6";
-    ChildPlan child = child_from(policy, "nodes", Mode::kTransport);
+    const std::string pods = spec.selects_pods() ? policy.meta.name : std::string();
+    ChildPlan child =
+        child_from(policy, pods.empty() ? "nodes" : "nodes/" + pods, Mode::kTransport);
     std::vector<Prefix> remotes;
-    for (const Piece& piece : pieces_of(spec, address.family(), pods_)) {
+    for (const Piece& piece : pieces_of(spec, address.family(), not_its_own(number))) {
       if (nodes_.count(piece.block) != 0) continue;
       const Precedence precedence =
           policy_precedence(spec.priority, piece.peer_length, spec.enforcement, Part::kBlock);
@@ -94,7 +107,7 @@ class Blocks {
             {});
       }
       for (const Prefix& remote : left) {
-        const Selector selector{local, remote, 0, 0, 0, std::nullopt};
+        const Selector selector{local, remote, 0, 0, 0, std::nullopt, pods};
         if (bypass) {
           draft_.plan.bypass.push_back({selector, precedence, owner_of(policy).to_string()});
         } else {
@@ -103,7 +116,7 @@ class Blocks {
         }
         remotes.push_back(remote);
       }
-      taken.insert(taken.end(), left.begin(), left.end());
+      if (pods.empty()) taken.insert(taken.end(), left.begin(), left.end());
     }
     if (child.rules.empty()) return;
 

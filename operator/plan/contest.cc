@@ -32,6 +32,11 @@ bool selects(const crds::IPsecPolicySpec& spec, const crds::NodeEndpoint& node) 
   return os == node.meta.labels.end() || os->second == "linux";
 }
 
+// It chooses among pods what may pass in clear.
+bool weak_choice_of_pods(const crds::IPsecPolicySpec& spec) {
+  return spec.selects_pods() && spec.enforcement != crds::Enforcement::kRequired;
+}
+
 template <typename Kind>
 std::vector<const Kind*> by_name(const std::vector<std::shared_ptr<const Kind>>& objects) {
   std::map<std::string_view, const Kind*> sorted;
@@ -64,6 +69,12 @@ bool beats(const Candidate& a, const Candidate& b) {
   if (a.peer_length != b.peer_length) return a.peer_length > b.peer_length;
   if (left.enforcement != right.enforcement) return left.enforcement < right.enforcement;
   return a.policy->meta.name < b.policy->meta.name;
+}
+
+std::size_t deciders(const std::vector<Candidate>& candidates) {
+  std::size_t count = 0;
+  while (count < candidates.size() && candidates[count].some_pods) ++count;
+  return std::min(count + 1, candidates.size());
 }
 
 std::string reason_to_beat(const Candidate& a, const Candidate& b) {
@@ -161,7 +172,14 @@ bool Contest::overlay(std::size_t a, std::size_t b) const {
          nodes_[b]->spec.pod_network == crds::PodNetwork::kOverlay;
 }
 
-bool Contest::wants(const View& view, bool overlay, Flow flow) const {
+bool Contest::lost_in_overlay(std::size_t policy, std::size_t a, std::size_t b) const {
+  return weak_choice_of_pods(policies_[policy]->spec) && overlay(a, b) &&
+         peer_length(policy, a, b, Flow::kPodToPod) != kNotNamed;
+}
+
+bool Contest::wants(std::size_t policy, bool overlay, Flow flow) const {
+  if (overlay && weak_choice_of_pods(policies_[policy]->spec)) return false;
+  const View& view = views_[policy];
   const bool nodes = view.traffic[static_cast<std::size_t>(crds::Traffic::kNodeToNode)];
   const bool pods = view.traffic[static_cast<std::size_t>(crds::Traffic::kPodToPod)];
   const bool both = view.traffic[static_cast<std::size_t>(crds::Traffic::kPodToNode)];
@@ -198,9 +216,11 @@ std::vector<Candidate> Contest::candidates(std::size_t a, std::size_t b, Flow fl
   std::vector<Candidate> all;
   const bool in_overlay = overlay(a, b);
   for (std::size_t policy = 0; policy < policies_.size(); ++policy) {
-    if (!wants(views_[policy], in_overlay, flow)) continue;
+    if (!wants(policy, in_overlay, flow)) continue;
     const int length = peer_length(policy, a, b, flow);
-    if (length != kNotNamed) all.push_back({policies_[policy], length});
+    if (length == kNotNamed) continue;
+    const bool some_pods = policies_[policy]->spec.selects_pods() && !in_overlay;
+    all.push_back({policies_[policy], length, some_pods});
   }
   std::sort(all.begin(), all.end(), beats);
   return all;
@@ -208,7 +228,8 @@ std::vector<Candidate> Contest::candidates(std::size_t a, std::size_t b, Flow fl
 
 std::string Contest::why_not(std::size_t policy, std::size_t a, std::size_t b, Flow flow) const {
   const View& view = views_[policy];
-  if (!wants(view, overlay(a, b), flow)) {
+  if (lost_in_overlay(policy, a, b)) return "its pods cannot be told apart in an overlay";
+  if (!wants(policy, overlay(a, b), flow)) {
     return fmt::format("its traffic does not name {}", name_of(flow));
   }
   if (peer_length(policy, a, b, flow) != kNotNamed) return {};

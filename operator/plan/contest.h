@@ -2,7 +2,12 @@
 //
 // Each flow has exactly one winner: highest priority, then longest peer prefix, then Required
 // before Preferred before Bypass, then name. A policy without peers names no prefix, which counts
-// as length 0: the policy for all nodes gives way to one for some addresses.
+// as length 0: the policy for all nodes gives way to one for some addresses. A policy that selects
+// pods wins their part of a flow, and the rest goes to whoever comes next.
+//
+// In an overlay pods cannot be told apart. There a Required policy for some pods counts for all
+// traffic between the nodes, and a weaker one for none, so that no pod is in clear that should not
+// be.
 //
 // Guarantees: symmetric (the contest between a and b is the one between b and a) and independent of
 // the order of the world's objects.
@@ -28,11 +33,18 @@ inline constexpr std::array<Flow, 4> kFlows = {Flow::kNodeV4, Flow::kNodeV6, Flo
 
 struct Candidate {
   const crds::IPsecPolicy* policy = nullptr;
-  int peer_length = 0;  // of the ipBlock that names the other end; 0 without peers
+  int peer_length = 0;     // of the ipBlock that names the other end; 0 without peers
+  bool some_pods = false;  // only about traffic of the pods that it selects
+
+  // As Selector::pods has it.
+  [[nodiscard]] std::string pods() const { return some_pods ? policy->meta.name : std::string(); }
 };
 
 // True if a wins over b.
 [[nodiscard]] bool beats(const Candidate& a, const Candidate& b);
+// How many of these, the winner first, win something: those for some pods up to the first that is
+// for all traffic, and that one.
+[[nodiscard]] std::size_t deciders(const std::vector<Candidate>& candidates);
 // Why a wins over b: "priority 200 is higher than 100".
 [[nodiscard]] std::string reason_to_beat(const Candidate& a, const Candidate& b);
 
@@ -48,7 +60,8 @@ class Contest {
   // By name.
   [[nodiscard]] const std::vector<const crds::IPsecPolicy*>& policies() const { return policies_; }
 
-  // Everyone who applies to the flow, the winner first. Empty: nothing says anything about it.
+  // Everyone who applies to the flow, the winner first; see deciders(). Empty: nothing says
+  // anything about it.
   [[nodiscard]] std::vector<Candidate> candidates(std::size_t a, std::size_t b, Flow flow) const;
 
   [[nodiscard]] bool is_member(std::size_t policy, std::size_t node) const {
@@ -64,6 +77,8 @@ class Contest {
                                     Flow flow) const;
   // Pod traffic between the two travels in an overlay, so node traffic is what carries it.
   [[nodiscard]] bool overlay(std::size_t a, std::size_t b) const;
+  // The policy would apply between the two, but its pods cannot be told apart in the overlay.
+  [[nodiscard]] bool lost_in_overlay(std::size_t policy, std::size_t a, std::size_t b) const;
 
  private:
   static constexpr int kNotNamed = -1;
@@ -76,7 +91,7 @@ class Contest {
 
   [[nodiscard]] static View empty_view(const crds::IPsecPolicy& policy);
   void look_at(const crds::IPsecPolicy& policy, const crds::NodeEndpoint& node, View& view) const;
-  [[nodiscard]] bool wants(const View& view, bool overlay, Flow flow) const;
+  [[nodiscard]] bool wants(std::size_t policy, bool overlay, Flow flow) const;
   [[nodiscard]] int peer_length(std::size_t policy, std::size_t a, std::size_t b, Flow flow) const;
 
   std::vector<const crds::NodeEndpoint*> nodes_;

@@ -16,11 +16,11 @@ std::string why_of(const crds::IPsecPolicy& policy, const crds::Exemption& exemp
 }
 
 // One rule per exempt port, or one for everything.
-void add_ports(const Prefix& local, const Prefix& remote, bool exempt_is_local,
-               const crds::IPsecPolicy& policy, const crds::Exemption& exemption,
-               Precedence precedence, Draft& draft) {
+void add_ports(const Prefix& local, const Prefix& remote, const std::string& pods,
+               bool exempt_is_local, const crds::IPsecPolicy& policy,
+               const crds::Exemption& exemption, Precedence precedence, Draft& draft) {
   const auto add = [&](std::uint8_t protocol, std::uint16_t port) {
-    Selector selector{local, remote, protocol, 0, 0, std::nullopt};
+    Selector selector{local, remote, protocol, 0, 0, std::nullopt, pods};
     (exempt_is_local ? selector.local_port : selector.remote_port) = port;
     draft.plan.bypass.push_back({selector, precedence, why_of(policy, exemption)});
   };
@@ -59,12 +59,12 @@ void exempt_from(const Selector& rule, const crds::IPsecPolicy& policy, int peer
     const bool to = exemption.cidr.overlaps(rule.remote);
     const bool from = exemption.cidr.overlaps(rule.local);
     if (to) {
-      add_ports(rule.local, narrower(rule.remote, exemption.cidr), false, policy, exemption,
-                precedence, draft);
+      add_ports(rule.local, narrower(rule.remote, exemption.cidr), rule.pods, false, policy,
+                exemption, precedence, draft);
     }
     if (from) {
-      add_ports(narrower(rule.local, exemption.cidr), rule.remote, true, policy, exemption,
-                precedence, draft);
+      add_ports(narrower(rule.local, exemption.cidr), rule.remote, rule.pods, true, policy,
+                exemption, precedence, draft);
     }
     if (to || from) draft.effective_exemptions.emplace(policy.meta.name, exemption.name);
   }
@@ -73,8 +73,9 @@ void exempt_from(const Selector& rule, const crds::IPsecPolicy& policy, int peer
 void add_idle_exemptions(const crds::IPsecPolicy& policy, Draft& draft) {
   for (const crds::Exemption& exemption : policy.spec.exemptions) {
     if (draft.effective_exemptions.count({policy.meta.name, exemption.name}) != 0) continue;
-    add_ports(everything(exemption.cidr.family()), exemption.cidr, false, policy, exemption, kIdle,
-              draft);
+    const std::string pods = policy.spec.selects_pods() ? policy.meta.name : std::string();
+    add_ports(everything(exemption.cidr.family()), exemption.cidr, pods, false, policy, exemption,
+              kIdle, draft);
   }
 }
 

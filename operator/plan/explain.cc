@@ -62,14 +62,18 @@ struct Found {
   std::vector<std::string> exceptions;
 };
 
-std::optional<Found> find_rule(const NodePlan& plan, const IpAddress& local,
-                               const IpAddress& remote) {
-  std::optional<Found> found;
+// By Selector::pods: which pods these are is not known here.
+std::map<std::string, Found> find_rules(const NodePlan& plan, const IpAddress& local,
+                                        const IpAddress& remote) {
+  std::map<std::string, Found> all;
   const auto offer = [&](const Selector& selector, Precedence precedence, const std::string& how) {
     if (!selector.local.contains(local) || !selector.remote.contains(remote) ||
         selector.protocol != 0)
       return;
-    if (!found || precedence < found->precedence) found = Found{precedence, how, {}};
+    Found& found = all[selector.pods];
+    const std::string whose =
+        selector.pods.empty() ? "it" : fmt::format("that of pods of IPsecPolicy {}", selector.pods);
+    if (precedence < found.precedence) found = Found{precedence, whose + " " + how, {}};
   };
   for (const BypassRule& rule : plan.bypass) {
     offer(rule.selector, rule.precedence, fmt::format("passes in clear ({})", rule.why));
@@ -86,14 +90,15 @@ std::optional<Found> find_rule(const NodePlan& plan, const IpAddress& local,
       }
     }
   }
-  if (!found) return found;
   for (const BypassRule& rule : plan.bypass) {
     const bool always = rule.precedence == kAlwaysExempt;  // the same everywhere, and no news
-    if (always || rule.selector.protocol == 0 || rule.precedence > found->precedence) continue;
+    const auto found = all.find(rule.selector.pods);
+    if (always || rule.selector.protocol == 0 || found == all.end()) continue;
+    if (rule.precedence > found->second.precedence) continue;
     if (!rule.selector.local.contains(local) || !rule.selector.remote.contains(remote)) continue;
-    found->exceptions.push_back(fmt::format("{} ({})", rule.selector.to_string(), rule.why));
+    found->second.exceptions.push_back(fmt::format("{} ({})", rule.selector.to_string(), rule.why));
   }
-  return found;
+  return all;
 }
 
 class Explainer {
@@ -164,14 +169,21 @@ class Explainer {
       return;
     }
     const std::vector<Candidate> candidates = contest_.candidates(a, b, flow);
-    if (candidates.empty()) line("  passes in clear: no policy says anything about it");
+    const std::size_t count = deciders(candidates);
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const std::string name = owner_of(*candidates[i].policy).to_string();
-      if (i == 0) {
-        line("  {} decides", name);
+      if (i >= count) {
+        line("  {} does not: {}", name, reason_to_beat(candidates[count - 1], candidates[i]));
+      } else if (candidates[i].some_pods) {
+        line("  {} decides about {}pods that it selects", name, i == 0 ? "the " : "other ");
       } else {
-        line("  {} does not: {}", name, reason_to_beat(candidates[0], candidates[i]));
+        line("  {} decides{}", name, i == 0 ? "" : " about all else");
       }
+    }
+    if (candidates.empty()) {
+      line("  passes in clear: no policy says anything about it");
+    } else if (candidates[count - 1].some_pods) {
+      line("  all else passes in clear: no policy says anything about it");
     }
     for (std::size_t policy = 0; policy < contest_.policies().size(); ++policy) {
       const std::string why = contest_.why_not(policy, a, b, flow);
@@ -199,13 +211,14 @@ class Explainer {
 
   bool show(const NodePlan& plan, const IpAddress& local, const IpAddress& remote,
             std::set<std::string>& told) {
-    const auto found = find_rule(plan, local, remote);
-    if (!found) return false;
-    if (told.insert(found->how).second) line("  on {} it {}", plan.node, found->how);
-    for (const std::string& exception : found->exceptions) {
-      if (told.insert(exception).second) line("  but in clear: {}", exception);
+    const auto all = find_rules(plan, local, remote);
+    for (const auto& [pods, found] : all) {
+      if (told.insert(found.how).second) line("  on {} {}", plan.node, found.how);
+      for (const std::string& exception : found.exceptions) {
+        if (told.insert(exception).second) line("  but in clear: {}", exception);
+      }
     }
-    return true;
+    return !all.empty();
   }
 
   // At least one end has no node: whose plan has a rule for the two?

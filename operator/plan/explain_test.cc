@@ -64,6 +64,28 @@ TEST(Explain, AddressesAskForOneFlow) {
   EXPECT_THAT(*explain(example(), "10.244.1.9", "10.10.0.1"), HasSubstr("on one node"));
 }
 
+TEST(Explain, SomePods) {
+  World world = nodes(2);
+  add(world, policy("cluster", {crds::Traffic::kPodToPod}));
+  crds::IPsecPolicy web = policy("web", {crds::Traffic::kPodToPod});
+  web.spec.pod_selector = crds::LabelSelector{{{"app", "web"}}, {}};
+  web.spec.priority = 200;
+  add(world, web);
+  EXPECT_EQ(*explain(world, "10.244.1.7", "10.244.2.7"),
+            "10.244.1.7 and 10.244.2.7, PodToPod:\n"
+            "  IPsecPolicy web decides about the pods that it selects\n"
+            "  IPsecPolicy cluster decides about all else\n"
+            "  on node1 it goes through connection node2/v4, child pods (tunnel mode, Required) of "
+            "IPsecPolicy cluster\n"
+            "  on node1 that of pods of IPsecPolicy web goes through connection node2/v4, child "
+            "pods/web (tunnel mode, Required) of IPsecPolicy web\n");
+  world.policies.erase(world.policies.begin());
+  EXPECT_THAT(*explain(world, "node1", "node2"),
+              HasSubstr("PodToPod:\n"
+                        "  IPsecPolicy web decides about the pods that it selects\n"
+                        "  all else passes in clear: no policy says anything about it\n"));
+}
+
 TEST(Explain, AddressesOfNobody) {
   EXPECT_EQ(*explain(example(), "node1", "10.10.9.4"),
             "node1 and 10.10.9.4:\n  on node1 it passes in clear (IPsecPolicy clear)\n");

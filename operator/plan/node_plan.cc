@@ -59,6 +59,7 @@ std::string Selector::to_string() const {
   if (icmp_type) text += fmt::format(" type {}", *icmp_type);
   if (local_port != 0) text += fmt::format(" local {}", local_port);
   if (remote_port != 0) text += fmt::format(" remote {}", remote_port);
+  if (!pods.empty()) text += " pods of " + pods;
   return text;
 }
 

@@ -6,7 +6,9 @@
 // plans: the same connection and child parameters, local and remote exchanged, one end kInitiator
 // and the other kAfterDelay. No two rules of a plan (bypass rules and the pairs of all children)
 // have the same selector, because the kernel could not hold both. Where rules overlap, the one with
-// the smaller precedence is meant. Proposals are keywords that ike/crypto/suite.h has accepted.
+// the smaller precedence is meant. A rule for some pods only (Selector::pods) is for that part of
+// their traffic which no policy before it takes. Proposals are keywords that ike/crypto/suite.h has
+// accepted.
 // Connections, children and rules are sorted, so two plans are compared by position and name.
 //
 // Caveat: a plan says what is wanted. Nothing in it tells whether the kernel or the peer obeyed.
@@ -58,8 +60,14 @@ struct Selector {
   std::uint16_t local_port = 0;           // 0: any. Only with TCP, UDP, SCTP
   std::uint16_t remote_port = 0;          // 0: any
   std::optional<std::uint8_t> icmp_type;  // only with ICMP and ICMPv6
+  // An IPsecPolicy's name: only packets from or to a pod that it selects (its PodSlices), whose
+  // address a masquerade may have changed since. Empty: all packets. Of policies whose pods
+  // overlap, precedence (but for its last two bits), then name says which one takes a packet, and
+  // what is for all packets comes last.
+  std::string pods{};
 
-  [[nodiscard]] std::string to_string() const;  // "10.0.0.1/32 <-> 10.0.0.2/32 udp remote 53"
+  // "10.0.0.1/32 <-> 10.0.0.2/32 udp remote 53", "10.244.1.0/24 <-> 10.244.2.0/24 pods of web"
+  [[nodiscard]] std::string to_string() const;
   friend auto operator<=>(const Selector&, const Selector&) = default;
 };
 
@@ -95,8 +103,10 @@ enum class Offload : std::uint8_t { kNone };
 
 // One Child SA of a connection and the kernel policies that send traffic to it.
 struct ChildPlan {
-  std::string name;  // unique in its connection: "nodes", "pods", or the Tunnel's name
-  Owner owner;       // whose enforcement and esp these are
+  // Unique in its connection: "nodes", "pods", "pods-nodes", the same for some pods only
+  // ("pods/web", by their IPsecPolicy), or the Tunnel's name.
+  std::string name;
+  Owner owner;  // whose enforcement and esp these are
   Mode mode = Mode::kTransport;
   // What gets kernel policies. Empty only where the peer's address is not known beforehand (any
   // peer): then the negotiated selectors become the rules once the SA stands.
@@ -201,10 +211,10 @@ struct ConnectionPlan {
 
 enum class NoteKind : std::uint8_t {
   kProfileConflict,  // a policy asks for other ike, authentication or ppk than the pair's winner
-  kShadowed,         // a policy applies, but another one wins the flow
+  kShadowed,         // a policy applies, but another one wins the flow, or some pods' part of it
   kFamilyNotNamed,   // peers name a node by one address family, and the other one stays in clear
   kNoSharedFamily,   // the pair has no address family in common
-  kOverlay,          // pod traffic travels inside an overlay: covered by NodeToNode
+  kOverlay,          // pod traffic travels inside an overlay: covered by NodeToNode, or by nobody
   kNothingToCover,   // a policy asks for traffic that this node or its peer does not have
   kRefused,          // an object is not carried out: its selectors belong to others
 };

@@ -18,6 +18,7 @@ using Features = std::set<std::string>;
 
 void add_features(const crds::IPsecPolicySpec& spec, Features& features) {
   if (!spec.peers.empty()) features.emplace(kFeatureAddressBlocks);
+  if (spec.selects_pods()) features.emplace(kFeaturePodSelection);
   if (spec.establish == crds::Establish::kOnDemand) features.emplace(kFeatureOnDemand);
   if (spec.ppk.mode != crds::PpkMode::kNever) features.emplace(kFeaturePostQuantumKeys);
   if (spec.authentication.type == crds::PolicyAuthentication::Type::kPsk) {

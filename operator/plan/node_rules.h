@@ -25,12 +25,14 @@ namespace espalier::plan {
 // a cluster.
 inline constexpr std::string_view kFeatureAddressBlocks = "AddressBlocks";  // peers.ipBlock
 inline constexpr std::string_view kFeatureOnDemand = "OnDemand";            // establish: OnDemand
+inline constexpr std::string_view kFeaturePodSelection =
+    "PodSelection";  // namespaceSelector, podSelector
 inline constexpr std::string_view kFeaturePostQuantumKeys = "PostQuantumKeys";  // ppk
 inline constexpr std::string_view kFeaturePreSharedKeys =
     "PreSharedKeys";  // authentication type PSK
 inline constexpr std::string_view kFeatureTunnels = "Tunnels";
 
-// All that this release knows, sorted.
+// All that this release's agent can do, sorted: everything but PodSelection.
 [[nodiscard]] std::vector<std::string> known_features();
 
 struct NodeRules {

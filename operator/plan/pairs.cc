@@ -19,8 +19,13 @@ std::string_view name_of(IpFamily family) {
   return family == IpFamily::kV4 ? "v4" : "v6";
 }
 
-bool encrypts(const std::optional<Candidate>& winner) {
-  return winner && winner->policy->spec.enforcement != crds::Enforcement::kBypass;
+bool encrypts(const Candidate& winner) {
+  return winner.policy->spec.enforcement != crds::Enforcement::kBypass;
+}
+
+// "pods", or "pods/web" of a policy that is for some pods only.
+std::string child_name(const char* what, const Candidate& winner) {
+  return winner.some_pods ? fmt::format("{}/{}", what, winner.policy->meta.name) : what;
 }
 
 class Pair {
@@ -49,8 +54,16 @@ class Pair {
   }
 
  private:
-  [[nodiscard]] const std::optional<Candidate>& winner(Flow flow) const {
+  // Those who win something of the flow, the first first.
+  using Winners = std::vector<Candidate>;
+  [[nodiscard]] const Winners& winners(Flow flow) const {
     return winners_[static_cast<std::size_t>(flow)];
+  }
+  [[nodiscard]] const Candidate* winner_of(Flow flow, const crds::IPsecPolicy* policy) const {
+    for (const Candidate& each : winners(flow)) {
+      if (each.policy == policy) return &each;
+    }
+    return nullptr;
   }
   static Flow node_flow(IpFamily family) {
     return family == IpFamily::kV4 ? Flow::kNodeV4 : Flow::kNodeV6;
@@ -75,59 +88,86 @@ class Pair {
 
   void hold_contest(std::size_t self, std::size_t peer, Flow flow) {
     if (!possible(flow)) return;
-    const std::vector<Candidate> candidates = contest_.candidates(self, peer, flow);
-    if (candidates.empty()) return;
-    const Candidate& best = candidates.front();
-    winners_[static_cast<std::size_t>(flow)] = best;
+    std::vector<Candidate> candidates = contest_.candidates(self, peer, flow);
+    const std::size_t count = deciders(candidates);
     for (std::size_t i = 1; i < candidates.size(); ++i) {
-      draft_.notes.add(NoteKind::kShadowed, owner_of(*candidates[i].policy),
-                       fmt::format("{} is decided by IPsecPolicy {} ({})", plan::name_of(flow),
-                                   best.policy->meta.name, reason_to_beat(best, candidates[i])),
-                       peer_.meta.name);
+      // The first of all takes its pods' part from everybody, the last decider the rest from those
+      // behind it.
+      if (candidates[0].some_pods) tell_shadowed(flow, candidates[i], candidates[0]);
+      if (i >= count) tell_shadowed(flow, candidates[i], candidates[count - 1]);
     }
+    candidates.resize(count);
+    winners_[static_cast<std::size_t>(flow)] = std::move(candidates);
+  }
+
+  void tell_shadowed(Flow flow, const Candidate& loser, const Candidate& winner) {
+    const std::string reason = reason_to_beat(winner, loser);
+    const std::string& name = winner.policy->meta.name;
+    draft_.notes.add(
+        NoteKind::kShadowed, owner_of(*loser.policy),
+        winner.some_pods
+            ? fmt::format("IPsecPolicy {} decides about {} of the pods that it selects ({})", name,
+                          plan::name_of(flow), reason)
+            : fmt::format("{} is decided by IPsecPolicy {} ({})", plan::name_of(flow), name,
+                          reason),
+        peer_.meta.name);
   }
 
   void tell_of_overlay(std::size_t self, std::size_t peer) {
     if (!contest_.overlay(self, peer)) return;
+    for (std::size_t policy = 0; policy < contest_.policies().size(); ++policy) {
+      if (!contest_.lost_in_overlay(policy, self, peer)) continue;
+      draft_.notes.add(NoteKind::kOverlay, owner_of(*contest_.policies()[policy]),
+                       "pods cannot be told apart in an overlay, so it has no effect",
+                       peer_.meta.name);
+    }
     for (const IpFamily family : kFamilies) {
-      const auto& decides = winner(node_flow(family));
-      if (!encrypts(decides)) continue;
-      const auto& traffic = decides->policy->spec.traffic;
-      if (std::any_of(traffic.begin(), traffic.end(),
-                      [](crds::Traffic t) { return t != crds::Traffic::kNodeToNode; })) {
-        draft_.notes.add(NoteKind::kOverlay, owner_of(*decides->policy),
-                         "pod traffic travels in an overlay and is covered by NodeToNode",
-                         peer_.meta.name);
+      for (const Candidate& decides : winners(node_flow(family))) {
+        if (!encrypts(decides)) continue;
+        const auto& spec = decides.policy->spec;
+        if (std::any_of(spec.traffic.begin(), spec.traffic.end(),
+                        [](crds::Traffic t) { return t != crds::Traffic::kNodeToNode; })) {
+          draft_.notes.add(
+              NoteKind::kOverlay, owner_of(*decides.policy),
+              spec.selects_pods()
+                  ? "pods cannot be told apart in an overlay, so all of NodeToNode is covered"
+                  : "pod traffic travels in an overlay and is covered by NodeToNode",
+              peer_.meta.name);
+        }
       }
     }
   }
 
   void tell_of_families() {
     for (const Flow flow : {Flow::kPodToPod, Flow::kPodToNode}) {
-      if (!encrypts(winner(flow))) continue;
-      draft_.notes.add(NoteKind::kNoSharedFamily, owner_of(*winner(flow)->policy),
-                       "the nodes have no address family in common, so nothing is covered",
-                       peer_.meta.name);
+      for (const Candidate& decides : winners(flow)) {
+        if (!encrypts(decides)) continue;
+        draft_.notes.add(NoteKind::kNoSharedFamily, owner_of(*decides.policy),
+                         "the nodes have no address family in common, so nothing is covered",
+                         peer_.meta.name);
+      }
     }
   }
 
   // One set of ike, authentication and ppk per pair, from the best of those who encrypt.
   void choose_profile() {
     for (const Flow flow : kFlows) {
-      const auto& candidate = winner(flow);
-      if (encrypts(candidate) && (!profile_ || beats(*candidate, *profile_))) profile_ = candidate;
+      for (const Candidate& decides : winners(flow)) {
+        if (encrypts(decides) && (!profile_ || beats(decides, *profile_))) profile_ = decides;
+      }
     }
     if (!profile_) return;
     for (const Flow flow : kFlows) {
-      const auto& other = winner(flow);
-      if (!encrypts(other) || other->policy == profile_->policy ||
-          same_profile(other->policy->spec, profile_->policy->spec)) {
-        continue;
+      for (const Candidate& other : winners(flow)) {
+        if (!encrypts(other) || other.policy == profile_->policy ||
+            same_profile(other.policy->spec, profile_->policy->spec)) {
+          continue;
+        }
+        draft_.notes.add(NoteKind::kProfileConflict, owner_of(*other.policy),
+                         fmt::format("ike, authentication and ppk are those of IPsecPolicy {} ({})",
+                                     profile_->policy->meta.name, reason_to_beat(*profile_, other)),
+                         peer_.meta.name);
       }
-      draft_.notes.add(NoteKind::kProfileConflict, owner_of(*other->policy),
-                       fmt::format("ike, authentication and ppk are those of IPsecPolicy {} ({})",
-                                   profile_->policy->meta.name, reason_to_beat(*profile_, *other)),
-                       peer_.meta.name);
     }
   }
 
@@ -149,7 +189,7 @@ class Pair {
   void add_rule(const Candidate& winner, const Prefix& local, const Prefix& remote,
                 ChildPlan* child) {
     const crds::IPsecPolicy& policy = *winner.policy;
-    const Selector selector{local, remote, 0, 0, 0, std::nullopt};
+    const Selector selector{local, remote, 0, 0, 0, std::nullopt, winner.pods()};
     const Precedence precedence = policy_precedence(policy.spec.priority, winner.peer_length,
                                                     policy.spec.enforcement, Part::kNode);
     if (child) {
@@ -162,28 +202,33 @@ class Pair {
 
   void plan_nodes(IpFamily family) {
     if (!possible(node_flow(family))) return;
-    const auto& decides = winner(node_flow(family));
     const Prefix local = Prefix::host(*address_of(self_, family));
     const Prefix remote = Prefix::host(*address_of(peer_, family));
-    if (!decides) return tell_if_uncovered(family);
-    if (!encrypts(decides)) return add_rule(*decides, local, remote, nullptr);
-    ChildPlan child = child_from(*decides->policy, "nodes", Mode::kTransport);
-    child.local_ts = {local};
-    child.remote_ts = {remote};
-    add_rule(*decides, local, remote, &child);
-    connection(family).children.push_back(std::move(child));
+    if (winners(node_flow(family)).empty()) return tell_if_uncovered(family);
+    for (const Candidate& decides : winners(node_flow(family))) {
+      if (!encrypts(decides)) {
+        add_rule(decides, local, remote, nullptr);
+        continue;
+      }
+      ChildPlan child = child_from(*decides.policy, child_name("nodes", decides), Mode::kTransport);
+      child.local_ts = {local};
+      child.remote_ts = {remote};
+      add_rule(decides, local, remote, &child);
+      connection(family).children.push_back(std::move(child));
+    }
   }
 
   // peers that name a node by one family only leave the other one alone: say so.
   void tell_if_uncovered(IpFamily family) {
     const IpFamily other = family == IpFamily::kV4 ? IpFamily::kV6 : IpFamily::kV4;
-    const auto& covered = winner(node_flow(other));
-    if (!encrypts(covered)) return;
-    draft_.notes.add(
-        NoteKind::kFamilyNotNamed, owner_of(*covered->policy),
-        fmt::format("peers name no {} address, so that family of NodeToNode stays in clear",
-                    family == IpFamily::kV4 ? "IPv4" : "IPv6"),
-        peer_.meta.name);
+    for (const Candidate& covered : winners(node_flow(other))) {
+      if (!encrypts(covered)) continue;
+      draft_.notes.add(
+          NoteKind::kFamilyNotNamed, owner_of(*covered.policy),
+          fmt::format("peers name no {} address, so that family of NodeToNode stays in clear",
+                      family == IpFamily::kV4 ? "IPv4" : "IPv6"),
+          peer_.meta.name);
+    }
   }
 
   using Blocks = std::vector<Prefix>;
@@ -208,8 +253,7 @@ class Pair {
     return any;
   }
 
-  bool add_flow(Flow flow, ChildPlan* child) {
-    const Candidate& decides = *winner(flow);
+  bool add_flow(Flow flow, const Candidate& decides, ChildPlan* child) {
     const Blocks& own_pods = self_.spec.pod_cidrs;
     const Blocks& their_pods = peer_.spec.pod_cidrs;
     if (flow == Flow::kPodToPod) return add_rules(decides, own_pods, their_pods, child);
@@ -218,29 +262,31 @@ class Pair {
     return out || in;
   }
 
-  // Pod traffic goes through one tunnel child, or two if two policies decide about it. It hangs on
-  // the IKE SA of the first family and carries both.
+  // What a policy decides about pod traffic goes through one tunnel child. It hangs on the IKE SA
+  // of the first family and carries both.
   void plan_pods() {
-    const auto& pods = winner(Flow::kPodToPod);
-    const auto& mixed = winner(Flow::kPodToNode);
-    const bool together = encrypts(pods) && encrypts(mixed) && pods->policy == mixed->policy;
-    plan_pod_child(
-        together ? std::vector{Flow::kPodToPod, Flow::kPodToNode} : std::vector{Flow::kPodToPod},
-        "pods");
-    if (!together) plan_pod_child({Flow::kPodToNode}, "pods-nodes");
+    for (const Candidate& pods : winners(Flow::kPodToPod)) {
+      const bool together = winner_of(Flow::kPodToNode, pods.policy) != nullptr;
+      plan_pod_child(
+          together ? std::vector{Flow::kPodToPod, Flow::kPodToNode} : std::vector{Flow::kPodToPod},
+          pods, "pods");
+    }
+    for (const Candidate& mixed : winners(Flow::kPodToNode)) {
+      if (winner_of(Flow::kPodToPod, mixed.policy) == nullptr) {
+        plan_pod_child({Flow::kPodToNode}, mixed, "pods-nodes");
+      }
+    }
   }
 
-  void plan_pod_child(const std::vector<Flow>& flows, const char* name) {
-    const auto& decides = winner(flows.front());
-    if (!decides) return;
+  void plan_pod_child(const std::vector<Flow>& flows, const Candidate& decides, const char* what) {
     if (!encrypts(decides)) {
-      for (const Flow flow : flows) add_flow(flow, nullptr);
+      for (const Flow flow : flows) add_flow(flow, decides, nullptr);
       return;
     }
-    ChildPlan child = child_from(*decides->policy, name, Mode::kTunnel);
+    ChildPlan child = child_from(*decides.policy, child_name(what, decides), Mode::kTunnel);
     for (const Flow flow : flows) {
-      if (!add_flow(flow, &child)) {
-        draft_.notes.add(NoteKind::kNothingToCover, owner_of(*decides->policy),
+      if (!add_flow(flow, decides, &child)) {
+        draft_.notes.add(NoteKind::kNothingToCover, owner_of(*decides.policy),
                          fmt::format("{} has no pod blocks to cover", plan::name_of(flow)),
                          peer_.meta.name);
       }
@@ -268,7 +314,7 @@ class Pair {
   Draft& draft_;
   const bool first_;  // the lower name begins
   std::vector<IpFamily> shared_;
-  std::array<std::optional<Candidate>, kFlows.size()> winners_;
+  std::array<Winners, kFlows.size()> winners_;
   std::optional<Candidate> profile_;
   std::map<IpFamily, ConnectionPlan> connections_;
 };

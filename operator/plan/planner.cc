@@ -65,7 +65,7 @@ struct SelectorHash {
           static_cast<std::size_t>(selector.remote.length()),
           std::size_t{selector.protocol} << 32U | std::size_t{selector.local_port} << 16U |
               selector.remote_port,
-          std::size_t{selector.icmp_type.value_or(0)}}) {
+          std::size_t{selector.icmp_type.value_or(0)}, std::hash<std::string>()(selector.pods)}) {
       hash = (hash ^ part) * 0x9e3779b97f4a7c15ULL;
       hash ^= hash >> 32U;
     }

@@ -99,13 +99,13 @@ TEST_F(EveryWorld, TheKernelCanHoldEveryRule) {
   for_each([](const World&, const std::vector<NodePlan>& plans, std::uint32_t) {
     for (const NodePlan& plan : plans) {
       std::set<Selector> seen;
-      std::multimap<Precedence, std::pair<Selector, std::string>> rules;
+      std::multimap<std::pair<Precedence, std::string>, std::pair<Selector, std::string>> rules;
       const auto take = [&](const Selector& selector, Precedence precedence,
                             const std::string& owner) {
         EXPECT_TRUE(seen.insert(selector).second) << selector.to_string() << " comes twice";
         EXPECT_EQ(selector.local.family(), selector.remote.family());
         EXPECT_LT(precedence, Precedence{1} << 24U);
-        rules.emplace(precedence, std::pair(selector, owner));
+        rules.emplace(std::pair(precedence, selector.pods), std::pair(selector, owner));
       };
       for (const BypassRule& rule : plan.bypass) take(rule.selector, rule.precedence, "clear");
       std::set<std::string> names;
@@ -119,7 +119,7 @@ TEST_F(EveryWorld, TheKernelCanHoldEveryRule) {
           }
         }
       }
-      // Rules of equal precedence that lie over each other mean the same.
+      // Rules of equal precedence and for the same pods that lie over each other mean the same.
       for (auto a = rules.begin(); a != rules.end(); ++a) {
         for (auto b = std::next(a); b != rules.end() && b->first == a->first; ++b) {
           if (a->second.second == b->second.second) continue;
@@ -140,6 +140,7 @@ struct Flow {
   IpAddress to_address;
   bool from_pod;
   bool to_pod;
+  SelectedBy selected;
 };
 
 const crds::IPsecPolicy* expected_winner(const World& world, const Flow& flow) {
@@ -172,6 +173,12 @@ const crds::IPsecPolicy* expected_winner(const World& world, const Flow& flow) {
   const crds::IPsecPolicy* best = nullptr;
   std::tuple<std::int64_t, int, int, std::string> best_rank;
   for (const auto& policy : world.policies) {
+    if (policy->spec.selects_pods()) {
+      if (overlay ? policy->spec.enforcement != crds::Enforcement::kRequired
+                  : flow.selected.count(policy->meta.name) == 0) {
+        continue;
+      }
+    }
     std::set<crds::Traffic> traffic(policy->spec.traffic.begin(), policy->spec.traffic.end());
     if (traffic.count(crds::Traffic::kPodToNode) != 0) traffic.insert(crds::Traffic::kNodeToNode);
     if (overlay && traffic.count(crds::Traffic::kPodToPod) != 0)
@@ -211,25 +218,88 @@ bool is_exempt(const crds::IPsecPolicy& policy, const Flow& flow) {
   return false;
 }
 
+// No policy's pods, every policy's, and each policy's alone.
+std::vector<SelectedBy> choices_of_pods(const World& world) {
+  SelectedBy all;
+  for (const auto& policy : world.policies) {
+    if (policy->spec.selects_pods()) all.insert(policy->meta.name);
+  }
+  std::vector<SelectedBy> choices = {{}};
+  for (const std::string& one : all) choices.push_back({one});
+  if (all.size() > 1) choices.push_back(all);
+  return choices;
+}
+
+// Every flow between two nodes, and from a node to some addresses that are no node's.
+template <typename Check>
+void for_each_flow(const World& world, Check check) {
+  const std::vector<SelectedBy> choices = choices_of_pods(world);
+  const auto with_choices = [&](Flow flow) {
+    for (const SelectedBy& selected : choices) {
+      flow.selected = selected;
+      check(flow);
+    }
+  };
+  const auto ends = [](const crds::NodeEndpoint& node) {
+    std::vector<std::pair<IpAddress, bool>> all;
+    for (const IpAddress& address : node.spec.addresses) all.emplace_back(address, false);
+    for (const Prefix& pods : node.spec.pod_cidrs)
+      all.emplace_back(pods.first().next().next(), true);
+    return all;
+  };
+  for (const auto& from : world.endpoints) {
+    for (const auto& [from_address, from_pod] : ends(*from)) {
+      for (const auto& to : world.endpoints) {
+        if (to == from) continue;
+        // Without a family in common nothing can be carried; a note tells.
+        bool shared = false;
+        for (const IpAddress& a : from->spec.addresses) {
+          for (const IpAddress& b : to->spec.addresses) shared = shared || a.family() == b.family();
+        }
+        if (!shared) continue;
+        for (const auto& [to_address, to_pod] : ends(*to)) {
+          if (from_address.family() != to_address.family()) continue;
+          with_choices({from.get(), to.get(), from_address, to_address, from_pod, to_pod, {}});
+        }
+      }
+      if (from_pod) continue;
+      for (const char* address :
+           {"10.10.0.200", "10.10.0.7", "10.99.0.1", "fd00:10::7", "fd00:10::ff", "192.0.2.1"}) {
+        if (ip(address).family() != from_address.family()) continue;
+        bool is_node = false;
+        for (const auto& other : world.endpoints) {
+          for (const IpAddress& known : other->spec.addresses)
+            is_node = is_node || known == ip(address);
+        }
+        if (!is_node)
+          with_choices({from.get(), nullptr, from_address, ip(address), false, false, {}});
+      }
+    }
+  }
+}
+
+std::map<std::string, const NodePlan*> by_node(const std::vector<NodePlan>& plans) {
+  std::map<std::string, const NodePlan*> all;
+  for (const NodePlan& plan : plans) all[plan.node] = &plan;
+  return all;
+}
+
 TEST_F(EveryWorld, EveryFlowMeetsTheRuleOfItsWinner) {
-  for_each([](const World& world, const std::vector<NodePlan>& plans, std::uint32_t) {
-    std::map<std::string, const NodePlan*> by_name;
-    for (const NodePlan& plan : plans) by_name[plan.node] = &plan;
-    const auto ends = [](const crds::NodeEndpoint& node) {
-      std::vector<std::pair<IpAddress, bool>> all;
-      for (const IpAddress& address : node.spec.addresses) all.emplace_back(address, false);
-      for (const Prefix& pods : node.spec.pod_cidrs)
-        all.emplace_back(pods.first().next().next(), true);
-      return all;
-    };
-    const auto check = [&](const Flow& flow) {
+  int of_pods = 0;
+  for_each([&of_pods](const World& world, const std::vector<NodePlan>& plans, std::uint32_t) {
+    const auto by_name = by_node(plans);
+    for_each_flow(world, [&](const Flow& flow) {
       const crds::IPsecPolicy* winner = expected_winner(world, flow);
-      const Met met = meet(*by_name.at(flow.from->meta.name), flow.from_address, flow.to_address);
+      const Met met = meet(*by_name.at(flow.from->meta.name), flow.from_address, flow.to_address,
+                           flow.selected);
       const std::string told = fmt::format("{} -> {}: {}", flow.from_address.to_string(),
                                            flow.to_address.to_string(), met.who);
       if (!winner) {
         EXPECT_TRUE(met.who == "nobody" || met.precedence == 0xffffff) << told;
-      } else if (winner->spec.enforcement == crds::Enforcement::kBypass) {
+        return;
+      }
+      if (!met.selector.pods.empty()) ++of_pods;
+      if (winner->spec.enforcement == crds::Enforcement::kBypass) {
         EXPECT_EQ(met.who, "clear: IPsecPolicy " + winner->meta.name) << told;
       } else if (is_exempt(*winner, flow)) {
         EXPECT_THAT(met.who, ::testing::StartsWith("clear: exemption ")) << told;
@@ -238,42 +308,21 @@ TEST_F(EveryWorld, EveryFlowMeetsTheRuleOfItsWinner) {
         EXPECT_EQ(met.owner, "IPsecPolicy " + winner->meta.name) << told;
         EXPECT_THAT(met.who, ::testing::StartsWith("child ")) << told;
       }
-    };
-    for (const auto& from : world.endpoints) {
-      for (const auto& [from_address, from_pod] : ends(*from)) {
-        for (const auto& to : world.endpoints) {
-          if (to == from) continue;
-          // Without a family in common nothing can be carried; a note tells.
-          bool shared = false;
-          for (const IpAddress& a : from->spec.addresses) {
-            for (const IpAddress& b : to->spec.addresses)
-              shared = shared || a.family() == b.family();
-          }
-          if (!shared) continue;
-          for (const auto& [to_address, to_pod] : ends(*to)) {
-            if (from_address.family() != to_address.family()) continue;
-            check({from.get(), to.get(), from_address, to_address, from_pod, to_pod});
-          }
-        }
-        if (from_pod) continue;
-        // Addresses that are no node's.
-        for (const char* address :
-             {"10.10.0.200", "10.10.0.7", "10.99.0.1", "fd00:10::7", "fd00:10::ff", "192.0.2.1"}) {
-          if (ip(address).family() != from_address.family()) continue;
-          bool is_node = false;
-          for (const auto& other : world.endpoints) {
-            for (const IpAddress& known : other->spec.addresses)
-              is_node = is_node || known == ip(address);
-          }
-          if (!is_node) check({from.get(), nullptr, from_address, ip(address), false, false});
-        }
-      }
-    }
+    });
   });
+  EXPECT_GT(of_pods, 1000);
 }
 
 TEST_F(EveryWorld, NobodyIsShadowedWithoutBeingTold) {
-  for_each([](const World& world, const std::vector<NodePlan>& plans, std::uint32_t) {
+  int shadowed = 0;
+  for_each([&shadowed](const World& world, const std::vector<NodePlan>& plans, std::uint32_t) {
+    const auto by_name = by_node(plans);
+    const auto told = [&](const std::string& node, const std::string& policy) {
+      const std::vector<PlanNote>& notes = by_name.at(node)->notes;
+      return std::any_of(notes.begin(), notes.end(), [&](const PlanNote& note) {
+        return note.kind == NoteKind::kShadowed && note.about.name == policy;
+      });
+    };
     for (const NodePlan& plan : plans) {
       // Everyone who is told to lose names somebody who exists, and is not that one.
       for (const PlanNote& note : plan.notes) {
@@ -287,26 +336,23 @@ TEST_F(EveryWorld, NobodyIsShadowedWithoutBeingTold) {
             << note.text;
       }
     }
-    // Of two policies for the same nodes that ask for the same traffic, one is told.
-    for (const auto& a : world.policies) {
-      for (const auto& b : world.policies) {
-        if (a == b || a->spec.traffic != b->spec.traffic || !a->spec.peers.empty() ||
-            !b->spec.peers.empty() || a->spec.node_selector || b->spec.node_selector) {
-          continue;
+    // Who would win a flow if nobody else were there, and does not, is told so at both ends.
+    for (const auto& policy : world.policies) {
+      World alone = world;
+      alone.policies = {policy};
+      for_each_flow(world, [&](const Flow& flow) {
+        if (!flow.to || expected_winner(alone, flow) == nullptr) return;
+        const crds::IPsecPolicy* winner = expected_winner(world, flow);
+        if (winner == policy.get()) return;
+        ++shadowed;
+        for (const crds::NodeEndpoint* end : {flow.from, flow.to}) {
+          EXPECT_TRUE(told(end->meta.name, policy->meta.name))
+              << policy->meta.name << " by " << winner->meta.name << " on " << end->meta.name;
         }
-        const NodePlan& plan = plans.front();
-        if (plan.connections.empty() && plan.notes.empty()) continue;  // a node alone
-        bool told = false;
-        for (const PlanNote& note : plan.notes) {
-          told = told ||
-                 (note.kind == NoteKind::kShadowed &&
-                  (note.about.name == a->meta.name || note.about.name == b->meta.name)) ||
-                 note.kind == NoteKind::kNoSharedFamily;
-        }
-        EXPECT_TRUE(told) << a->meta.name << " and " << b->meta.name << " on " << plan.node;
-      }
+      });
     }
   });
+  EXPECT_GT(shadowed, 1000);
 }
 
 TEST_F(EveryWorld, WhatIsAlwaysExemptIsThere) {

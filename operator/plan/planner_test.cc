@@ -106,6 +106,80 @@ TEST(Planner, UnderAnOverlayNodeToNodeCoversThePodsAndSaysSo) {
                                        "covered by NodeToNode with 1 peer: node2"));
 }
 
+TEST(Planner, WhatIsForSomePodsLeavesTheRestToTheNext) {
+  World world = nodes(2);
+  add(world, policy("all", {crds::Traffic::kPodToPod}));
+  crds::IPsecPolicy web = policy("web", {crds::Traffic::kPodToPod, crds::Traffic::kPodToNode});
+  web.spec.pod_selector = crds::LabelSelector{{{"app", "web"}}, {}};
+  web.spec.priority = 200;
+  web.spec.esp.pfs = false;
+  web.spec.ike.lifetime = std::chrono::hours(2);
+  add(world, web);
+  crds::IPsecPolicy late = policy("late", {crds::Traffic::kPodToPod});
+  late.spec.namespace_selector = crds::LabelSelector{};
+  late.spec.priority = 50;
+  add(world, late);
+  const NodePlan plan = plan_node(world, "node1");
+  const auto find = [&](const std::string& name) {
+    for (const ConnectionPlan& connection : plan.connections) {
+      for (const ChildPlan& child : connection.children) {
+        if (child.name == name) return child;
+      }
+    }
+    return ChildPlan{};
+  };
+  const ChildPlan pods = find("pods");
+  EXPECT_EQ(pods.owner.name, "all");
+  ASSERT_EQ(pods.rules.size(), 2U);
+  EXPECT_EQ(pods.rules[0].selector.pods, "");
+  const ChildPlan some = find("pods/web");
+  EXPECT_FALSE(some.pfs);
+  ASSERT_EQ(some.rules.size(), 6U) << "two families, to and from pods and nodes";
+  for (const CoverRule& rule : some.rules) EXPECT_EQ(rule.selector.pods, "web");
+  EXPECT_LT(some.rules[0].precedence, pods.rules[0].precedence);
+  EXPECT_EQ(some.local_ts.size(), 4U);
+  ASSERT_EQ(find("nodes/web").rules.size(), 1U) << "what a masquerade makes of it";
+  EXPECT_EQ(find("nodes/web").rules[0].selector.to_string(),
+            "10.10.0.1/32 <-> 10.10.0.2/32 pods of web");
+  EXPECT_EQ(plan.connections[0].ike_lifetime, std::chrono::hours(2)) << "the winner's";
+  EXPECT_THAT(
+      notes(plan),
+      ::testing::UnorderedElementsAre(
+          "IPsecPolicy all: ike, authentication and ppk are those of IPsecPolicy web (priority 200 "
+          "is higher than 100) with 1 peer: node2",
+          "IPsecPolicy all: IPsecPolicy web decides about PodToPod of the pods that it selects "
+          "(priority 200 is higher than 100) with 1 peer: node2",
+          "IPsecPolicy late: IPsecPolicy web decides about PodToPod of the pods that it selects "
+          "(priority 200 is higher than 50) with 1 peer: node2",
+          "IPsecPolicy late: PodToPod is decided by IPsecPolicy all (priority 100 is higher than "
+          "50) with 1 peer: node2"));
+}
+
+TEST(Planner, InAnOverlayPodsCannotBeToldApart) {
+  World world = nodes(2);
+  auto far = node(2);
+  far.spec.pod_network = crds::PodNetwork::kOverlay;
+  world.endpoints[1] = std::make_shared<const crds::NodeEndpoint>(far);
+  crds::IPsecPolicy open = policy("open", {crds::Traffic::kPodToPod});
+  open.spec.enforcement = crds::Enforcement::kBypass;
+  open.spec.priority = 900;
+  open.spec.pod_selector = crds::LabelSelector{{{"app", "web"}}, {}};
+  add(world, open);
+  crds::IPsecPolicy secret = policy("secret", {crds::Traffic::kPodToPod});
+  secret.spec.pod_selector = crds::LabelSelector{{{"app", "bank"}}, {}};
+  add(world, secret);
+  const NodePlan plan = plan_node(world, "node1");
+  const Met met = meet(plan, ip("10.10.0.1"), ip("10.10.0.2"));
+  EXPECT_EQ(met.owner, "IPsecPolicy secret") << "stronger than asked for, and never weaker";
+  EXPECT_EQ(met.selector.pods, "");
+  EXPECT_THAT(notes(plan),
+              ::testing::UnorderedElementsAre(
+                  "IPsecPolicy open: pods cannot be told apart in an overlay, so it has no effect "
+                  "with 1 peer: node2",
+                  "IPsecPolicy secret: pods cannot be told apart in an overlay, so all of "
+                  "NodeToNode is covered with 1 peer: node2"));
+}
+
 TEST(Planner, ANodeOfOneFamilyIsReachedByThatOne) {
   World world = nodes(1);
   crds::NodeEndpoint made = node(2);

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <fmt/format.h>
@@ -100,6 +102,9 @@ inline World random_world(std::uint32_t seed) {
         spec.peers.push_back(std::move(named));
       }
     }
+    const bool for_nodes =
+        std::count(spec.traffic.begin(), spec.traffic.end(), crds::Traffic::kNodeToNode) != 0;
+    if (!for_nodes && chance(60)) spec.pod_selector = crds::LabelSelector{{{"app", "web"}}, {}};
     if (spec.enforcement != crds::Enforcement::kBypass) {
       if (chance(30)) spec.establish = crds::Establish::kOnDemand;
       if (chance(30)) spec.ike.lifetime = std::chrono::hours(1 + below(3));
@@ -186,31 +191,44 @@ inline World shuffled(World world, std::uint32_t seed) {
   return world;
 }
 
+// Names of policies that select a pod at either end of a flow.
+using SelectedBy = std::set<std::string>;
+
+// In which order rules are meant (node_plan.h).
+inline auto rank_of(Precedence precedence, const Selector& selector) {
+  return std::tuple(precedence >> 2U, selector.pods.empty(), selector.pods, precedence);
+}
+
 // The rule of a plan that a packet between two addresses meets first (no ports).
 struct Met {
   Precedence precedence = 0;
   std::string who;  // "child node2/v4 nodes of IPsecPolicy x", "clear: IPsecPolicy y", "nobody"
   std::string owner;
+  Selector selector;
 };
 
-inline Met meet(const NodePlan& plan, const IpAddress& local, const IpAddress& remote) {
-  Met met{~Precedence{0}, "nobody", {}};
-  const auto matches = [&](const Selector& selector) {
-    return selector.protocol == 0 && selector.local.contains(local) &&
-           selector.remote.contains(remote);
+inline Met meet(const NodePlan& plan, const IpAddress& local, const IpAddress& remote,
+                const SelectedBy& selected = {}) {
+  Met met{~Precedence{0}, "nobody", {}, {}};
+  const auto offer = [&](const Selector& selector, Precedence precedence, const std::string& who,
+                         const std::string& owner) {
+    if (selector.protocol != 0 || !selector.local.contains(local) ||
+        !selector.remote.contains(remote)) {
+      return;
+    }
+    if (!selector.pods.empty() && selected.count(selector.pods) == 0) return;
+    if (rank_of(precedence, selector) < rank_of(met.precedence, met.selector))
+      met = {precedence, who, owner, selector};
   };
-  for (const BypassRule& rule : plan.bypass) {
-    if (matches(rule.selector) && rule.precedence < met.precedence)
-      met = {rule.precedence, "clear: " + rule.why, rule.why};
-  }
+  for (const BypassRule& rule : plan.bypass)
+    offer(rule.selector, rule.precedence, "clear: " + rule.why, rule.why);
   for (const ConnectionPlan& connection : plan.connections) {
     for (const ChildPlan& child : connection.children) {
       for (const CoverRule& rule : child.rules) {
-        if (!matches(rule.selector) || rule.precedence >= met.precedence) continue;
-        met = {
-            rule.precedence,
+        offer(
+            rule.selector, rule.precedence,
             fmt::format("child {} {} of {}", connection.name, child.name, child.owner.to_string()),
-            child.owner.to_string()};
+            child.owner.to_string());
       }
     }
   }

@@ -8,7 +8,6 @@ namespace espalier::reconcile {
 namespace {
 
 constexpr std::string_view kProgrammed = "Programmed";
-constexpr std::string_view kProfileConflict = "ProfileConflict";
 
 // Why the node cannot do what its NodePolicy says now; empty: it does not say so, or of an older
 // spec.
@@ -19,11 +18,14 @@ std::string failure_of(const crds::NodePolicy& policy, const crds::NodePolicySta
   return programmed->message.empty() ? programmed->reason : programmed->message;
 }
 
-std::string conflict_of(const crds::PolicyOnNode& policy) {
-  const auto note =
-      std::find_if(policy.notes.begin(), policy.notes.end(),
-                   [](const crds::StatusNote& one) { return one.reason == kProfileConflict; });
-  return note == policy.notes.end() ? std::string() : note->message;
+// The first of each reason that is told.
+std::map<std::string, std::string> notes_of(const crds::PolicyOnNode& policy) {
+  std::map<std::string, std::string> notes;
+  for (const crds::StatusNote& note : policy.notes) {
+    if (std::find(kToldNotes.begin(), kToldNotes.end(), note.reason) != kToldNotes.end())
+      notes.emplace(note.reason, note.message);
+  }
+  return notes;
 }
 
 std::optional<NodeWords> first_of(const std::map<std::string, std::string>& words) {
@@ -65,7 +67,7 @@ NodeReports::Touched NodeReports::put(const crds::NodePolicy& policy,
     share.in_force = same && !share.doubted;
     if (share.in_force) {
       share.complete = entry->second->ready >= entry->second->peers;
-      share.conflict = conflict_of(*entry->second);
+      share.notes = notes_of(*entry->second);
     } else {
       share.failure = failure;
     }
@@ -121,8 +123,9 @@ NodeReports::Shares NodeReports::shares_of(const std::string& name, const Node& 
     if (const auto text = tally.failures.find(name); text != tally.failures.end()) {
       share.failure = text->second;
     }
-    if (const auto text = tally.conflicts.find(name); text != tally.conflicts.end()) {
-      share.conflict = text->second;
+    for (const auto& [reason, nodes] : tally.notes) {
+      if (const auto text = nodes.find(name); text != nodes.end())
+        share.notes.emplace(reason, text->second);
     }
     shares.emplace(part.tally->first, std::move(share));
   }
@@ -159,7 +162,7 @@ void NodeReports::change_shares(const std::string& name, Node& node, const Share
     if (part.in_force) --sum.in_force;
     if (part.complete) --sum.complete;
     sum.failures.erase(name);
-    sum.conflicts.erase(name);
+    for (auto& [reason, nodes] : sum.notes) nodes.erase(name);
     if (--sum.nodes == 0) tallies_.erase(part.tally);
   }
   node.parts = std::move(parts);
@@ -167,7 +170,7 @@ void NodeReports::change_shares(const std::string& name, Node& node, const Share
     const Share& share = next.at(part.tally->first);
     Tally& sum = part.tally->second;
     if (!share.failure.empty()) sum.failures[name] = share.failure;
-    if (!share.conflict.empty()) sum.conflicts[name] = share.conflict;
+    for (const auto& [reason, text] : share.notes) sum.notes[reason][name] = text;
   }
 }
 
@@ -202,8 +205,10 @@ PolicyCount NodeReports::count(const std::string& policy, const std::string& uid
     count.complete = tally.complete;
     count.failed = static_cast<std::int64_t>(tally.failures.size());
     count.first_failure = first_of(tally.failures);
-    count.conflicts = static_cast<std::int64_t>(tally.conflicts.size());
-    count.first_conflict = first_of(tally.conflicts);
+    for (const auto& [reason, nodes] : tally.notes) {
+      if (const auto first = first_of(nodes))
+        count.notes.emplace(reason, NodeNotes{static_cast<std::int64_t>(nodes.size()), *first});
+    }
   }
   return count;
 }

@@ -18,6 +18,7 @@
 // likes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -41,6 +42,16 @@ struct NodeWords {
   friend bool operator==(const NodeWords&, const NodeWords&) = default;
 };
 
+// The notes that become conditions of the policy.
+inline constexpr std::array<std::string_view, 2> kToldNotes = {"ProfileConflict", "Shadowed"};
+
+struct NodeNotes {
+  std::int64_t nodes = 0;
+  NodeWords first;  // by name
+
+  friend bool operator==(const NodeNotes&, const NodeNotes&) = default;
+};
+
 // All nodes' word on one state (uid and generation) of a policy.
 struct PolicyCount {
   std::int64_t named = 0;     // nodes whose NodePolicy names the policy, in whatever state
@@ -49,9 +60,8 @@ struct PolicyCount {
   // Nodes that were told this state and say that they cannot: how many, and the first by name.
   std::int64_t failed = 0;
   std::optional<NodeWords> first_failure;
-  // Nodes of in_force with a note ProfileConflict about it: how many, and the first by name.
-  std::int64_t conflicts = 0;
-  std::optional<NodeWords> first_conflict;
+  // What nodes of in_force note about it, by reason (kToldNotes).
+  std::map<std::string, NodeNotes> notes;
 
   friend bool operator==(const PolicyCount&, const PolicyCount&) = default;
 };
@@ -101,7 +111,7 @@ class NodeReports {
     std::int64_t in_force = 0;
     std::int64_t complete = 0;
     std::map<std::string, std::string> failures;  // by node
-    std::map<std::string, std::string> conflicts;
+    std::map<std::string, std::map<std::string, std::string>> notes;  // by reason, then node
   };
   // What one node adds to one tally.
   struct Share {
@@ -109,7 +119,7 @@ class NodeReports {
     bool complete = false;
     bool doubted = false;  // the agent's generation may be of another policy of this name
     std::string failure;
-    std::string conflict;
+    std::map<std::string, std::string> notes;  // by reason
 
     friend bool operator==(const Share&, const Share&) = default;
   };

@@ -160,19 +160,22 @@ TEST(NodeReports, TellOfNodesThatCannotFollow) {
   EXPECT_EQ(reports.count("kept", "v", 1).in_force, 3);
 }
 
-TEST(NodeReports, TellOfProfileConflicts) {
+TEST(NodeReports, TellWhoLosesToAnotherPolicy) {
   NodeReports reports;
   Told node = told("n1", "h");
   name(node, "a", "u", 1);
   say(node, "a", 1, 2, 2);
-  node.status.policies[0].notes = {{"Shadowed", "by b"}, {"ProfileConflict", "b has other ike"}};
+  node.status.policies[0].notes = {{"Overlay", "as it is"},
+                                   {"Shadowed", "by b"},
+                                   {"Shadowed", "by c"},
+                                   {"ProfileConflict", "b has other ike"}};
   put(reports, node);
-  EXPECT_EQ(reports.count("a", "u", 1).conflicts, 1);
-  EXPECT_EQ(reports.count("a", "u", 1).first_conflict, (NodeWords{"n1", "b has other ike"}));
+  const std::pair conflict{"ProfileConflict", NodeNotes{1, {"n1", "b has other ike"}}};
+  const std::pair shadowed{"Shadowed", NodeNotes{1, {"n1", "by b"}}};
+  EXPECT_THAT(reports.count("a", "u", 1).notes, ElementsAre(conflict, shadowed));
   node.status.policies[0].notes.pop_back();
   EXPECT_THAT(put(reports, node).policies, ElementsAre("a"));
-  EXPECT_EQ(reports.count("a", "u", 1).conflicts, 0);
-  EXPECT_EQ(reports.count("a", "u", 1).first_conflict, std::nullopt);
+  EXPECT_THAT(reports.count("a", "u", 1).notes, ElementsAre(shadowed));
 }
 
 TEST(NodeReports, GiveTheTunnelsOwnNodeFirst) {
@@ -238,8 +241,9 @@ class Model {
     if (said != nullptr && believed_.at(node).count(told.name) != 0) {
       ++sum.in_force;
       if (said->ready >= said->peers) ++sum.complete;
-      if (!said->notes.empty()) {
-        if (sum.conflicts++ == 0) sum.first_conflict = {node, said->notes[0].message};
+      for (const crds::StatusNote& note : said->notes) {
+        NodeNotes& notes = sum.notes[note.reason];
+        if (notes.nodes++ == 0) notes.first = {node, note.message};
       }
       return;
     }
@@ -285,8 +289,9 @@ TEST(NodeReports, AreWhatAllNodesSayThroughAnyChanges) {
           if (below(4) != 0) name(one, policy, fmt::format("u{}", 1 + below(2)), 1 + below(2));
           if (below(4) == 0) continue;
           say(one, policy, 1 + below(2), 2, 1 + below(2));
-          if (below(4) == 0) {
-            one.status.policies.back().notes = {{"ProfileConflict", fmt::format("{}", below(3))}};
+          for (const char* reason : {"ProfileConflict", "Shadowed"}) {
+            if (below(4) != 0) continue;
+            one.status.policies.back().notes.push_back({reason, fmt::format("{}", below(3))});
           }
         }
         if (below(3) == 0) refuse(one, 1 + below(2), fmt::format("w{}", below(3)));

@@ -79,10 +79,8 @@ std::optional<crds::IPsecPolicyStatus> policy_status(const PolicyFacts& policy,
     add("Programmed", in_force);
     add("Enforcing", enforcing(policy.enforcement, in_force));
     add("Ready", ready(count, made.nodes->ready, in_force));
-    if (count.first_conflict) {
-      conditions.add("ProfileConflict", true, "ProfileConflict",
-                     told_by(*count.first_conflict, count.conflicts));
-    }
+    for (const auto& [reason, notes] : count.notes)
+      conditions.add(reason, true, reason, told_by(notes.first, notes.nodes));
   } else {
     const Verdict refused{false, refusal(policy.problems), "it is not accepted"};
     for (const std::string_view type : {"Programmed", "Enforcing", "Ready"}) add(type, refused);
@@ -92,7 +90,7 @@ std::optional<crds::IPsecPolicyStatus> policy_status(const PolicyFacts& policy,
   made = crds::read_ipsec_policy_status({{"status", crds::encode(made)}});
   if (made.nodes == standing.nodes &&
       same_conditions(made.conditions, standing.conditions,
-                      {"Accepted", "Programmed", "Enforcing", "Ready", "ProfileConflict"})) {
+                      {"Accepted", "Programmed", "Enforcing", "Ready", "ProfileConflict", "Shadowed"})) {
     return std::nullopt;
   }
   return made;

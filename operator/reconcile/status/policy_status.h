@@ -8,6 +8,8 @@
 //                    in force everywhere)
 //   ProfileConflict  only where it holds: some pair's ike, authentication or ppk are another
 //                    policy's
+//   Shadowed         only where it holds: some traffic that it applies to is decided by another
+//                    policy
 //
 // Guarantees: pure. Nothing is answered when nothing would change, whatever is read back from the
 // API server; a message changes only when a count, or the first node by name that failed, does.

@@ -128,13 +128,23 @@ TEST(PolicyStatus, NamesTheFieldThatIsWrong) {
 
 TEST(PolicyStatus, HasAProfileConflictOnlyWhileThereIsOne) {
   PolicyCount count = count_of(3, 3, 3);
-  count.conflicts = 3;
-  count.first_conflict = {"n1", "cluster has other ike"};
+  count.notes["ProfileConflict"] = {3, {"n1", "cluster has other ike"}};
   const crds::IPsecPolicyStatus status = made(kRequired, count);
   EXPECT_EQ(summary(status, "ProfileConflict"), "True ProfileConflict");
   EXPECT_EQ(condition(status, "ProfileConflict").message,
             "node n1: cluster has other ike (and 2 more nodes)");
   EXPECT_EQ(summary(made(kRequired, count_of(3, 3, 3), status, kNow), "ProfileConflict"), "none");
+}
+
+TEST(PolicyStatus, IsShadowedOnlyWhileItIs) {
+  PolicyCount count = count_of(3, 3, 3);
+  count.notes["Shadowed"] = {1, {"n2", "PodToPod is decided by IPsecPolicy web"}};
+  const crds::IPsecPolicyStatus status = made(kRequired, count);
+  EXPECT_EQ(summary(status, "Shadowed"), "True Shadowed");
+  EXPECT_EQ(condition(status, "Shadowed").message,
+            "node n2: PodToPod is decided by IPsecPolicy web");
+  EXPECT_EQ(summary(status, "Ready"), "True Ready") << "it is told, and no fault";
+  EXPECT_EQ(summary(made(kRequired, count_of(3, 3, 3), status, kNow), "Shadowed"), "none");
 }
 
 TEST(PolicyStatus, KeepsTheTimeOfWhatDidNotTurn) {
@@ -152,8 +162,7 @@ TEST(PolicyStatus, IsWrittenOnlyWhereItDiffersFromWhatIsReadBack) {
   // Longer than a condition takes, and no UTF-8.
   count.failed = 1;
   count.first_failure = {"n1", "\xff" + std::string(40000, 'x')};
-  count.conflicts = 1;
-  count.first_conflict = {"n2", std::string(1023, 'y') + "\xc3\xa4"};
+  count.notes["ProfileConflict"] = {1, {"n2", std::string(1023, 'y') + "\xc3\xa4"}};
   crds::IPsecPolicyStatus standing =
       crds::read_ipsec_policy_status({{"status", crds::encode(made(kRequired, count))}});
   // A condition of somebody else's.
