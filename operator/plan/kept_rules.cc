@@ -94,6 +94,18 @@ std::vector<std::string> KeptRules::update(const World& world) {
   return changed;
 }
 
+bool KeptRules::in_use(const crds::IPsecPolicy& policy) const {
+  if (!contest_) return false;
+  const auto& policies = contest_->policies();
+  const auto at = std::find(policies.begin(), policies.end(), &policy);
+  if (at == policies.end()) return false;
+  const auto number = static_cast<std::size_t>(at - policies.begin());
+  for (std::size_t node = 0; node < contest_->nodes().size(); ++node) {
+    if (contest_->concerns(number, node)) return true;
+  }
+  return false;
+}
+
 const crds::NodePolicySpec* KeptRules::find(std::string_view node) const {
   const auto at = all_.find(node);
   return at == all_.end() ? nullptr : &at->second;

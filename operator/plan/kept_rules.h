@@ -35,6 +35,8 @@ class KeptRules {
   // Valid until the next update.
   [[nodiscard]] const ByNode& all() const { return all_; }
   [[nodiscard]] const crds::NodePolicySpec* find(std::string_view node) const;
+  // Whether some node's rules name it; of the last update's world.
+  [[nodiscard]] bool in_use(const crds::IPsecPolicy& policy) const;
   // How many nodes' rules the last update made.
   [[nodiscard]] std::size_t nodes_planned() const { return nodes_planned_; }
 

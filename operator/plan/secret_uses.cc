@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "operator/plan/settings.h"
+
 namespace espalier::plan {
 
 std::vector<SecretUse> secret_uses(const NodePlan& plan) {
@@ -25,6 +27,25 @@ std::vector<SecretUse> secret_uses(const NodePlan& plan) {
       add(SecretKind::kPpk, key.secret, connection.owner);
   }
   return uses;
+}
+
+std::vector<SecretRef> secrets_of(const crds::IPsecPolicy& policy) {
+  NodePlan plan;
+  plan.connections.push_back(connection_from(policy));
+  std::vector<SecretRef> secrets;
+  for (const SecretUse& use : secret_uses(plan)) {
+    const bool node_own = use.kind == SecretKind::kCertificate || use.kind == SecretKind::kTrust;
+    if (!node_own) secrets.push_back(use.ref);
+  }
+  return secrets;
+}
+
+std::vector<SecretRef> secrets_of(const crds::Tunnel& tunnel) {
+  NodePlan plan;
+  plan.connections.push_back(connection_from(tunnel));
+  std::vector<SecretRef> secrets;
+  for (const SecretUse& use : secret_uses(plan)) secrets.push_back(use.ref);
+  return secrets;
 }
 
 crds::Problems check_secrets(const NodePlan& plan, const crds::ManifestSet& manifests) {

@@ -28,6 +28,11 @@ struct SecretUse {
 // Each kind and reference once, in the order of the plan.
 [[nodiscard]] std::vector<SecretUse> secret_uses(const NodePlan& plan);
 
+// The Secrets that agents in a cluster read for a policy or Tunnel, each once. A policy's node
+// certificates are none: there they come from the operator's CA.
+[[nodiscard]] std::vector<SecretRef> secrets_of(const crds::IPsecPolicy& policy);
+[[nodiscard]] std::vector<SecretRef> secrets_of(const crds::Tunnel& tunnel);
+
 // What is missing or is no key, named by the object that asks for it. Whether a certificate is good
 // is for the crypto provider to say.
 [[nodiscard]] crds::Problems check_secrets(const NodePlan& plan,

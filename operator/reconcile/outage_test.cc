@@ -32,15 +32,14 @@ class Replica {
     sources.policies = follow(crds::ipsec_policies(), seed);
     sources.tunnels = follow(crds::tunnels(), seed);
     sources.api_servers = follow(kube::endpoint_slices(), seed);
-    sources.node_endpoints = follow(crds::node_endpoints(), seed);
-    sources.node_policies = follow(crds::node_policies(), seed);
-    plans_ = std::make_unique<PlanReconciler>(executor, sources, PlanReconciler::Options{},
-                                              [this](const WriteKey& key, kube::Priority priority) {
-                                                if (leads())
-                                                  writes_.add(executor_.now(), key, priority);
-                                              });
+    kube::Informer* node_policies = follow(crds::node_policies(), seed);
+    wanted_.follow(Written::kNodeEndpoint, *follow(crds::node_endpoints(), seed));
+    wanted_.follow(Written::kNodePolicy, *node_policies);
+    wanted_.follow(Written::kRole, *follow(roles(), seed));
+    plans_ =
+        std::make_unique<PlanReconciler>(executor, sources, PlanReconciler::Options{}, wanted_);
     statuses_ = std::make_unique<StatusReconciler>(
-        StatusReconciler::Sources{sources.policies, sources.tunnels, sources.node_policies},
+        StatusReconciler::Sources{sources.policies, sources.tunnels, node_policies},
         StatusReconciler::Options{},
         [this](const StatusKey& key, Duration after) {
           if (leads()) status_writes_.add_at(executor_.now() + after, key);
@@ -52,7 +51,7 @@ class Replica {
     kube::Elector::Handlers handlers;
     handlers.on_started = [this] {
       ++started;
-      plans_->enqueue_all();
+      wanted_.enqueue_all();
       statuses_->enqueue_all();
     };
     handlers.on_stopped = [this](const std::string&) { ++stopped; };
@@ -66,7 +65,7 @@ class Replica {
   // What the worker threads do, one key each.
   void work() {
     if (const auto key = writes_.take(executor_.now()))
-      finish(writes_, executor_.now(), *key, plans_->write(client_, *key));
+      finish(writes_, executor_.now(), *key, wanted_.write(client_, *key));
     if (const auto key = status_writes_.take(executor_.now()))
       finish(status_writes_, executor_.now(), *key, statuses_->write(client_, *key));
   }
@@ -98,6 +97,9 @@ class Replica {
   kube::WorkQueue<WriteKey> writes_;
   kube::WorkQueue<StatusKey> status_writes_;
   std::vector<std::unique_ptr<kube::Informer>> informers_;
+  WantedObjects wanted_{[this](const WriteKey& key, kube::Priority priority) {
+    if (leads()) writes_.add(executor_.now(), key, priority);
+  }};
   std::unique_ptr<PlanReconciler> plans_;
   std::unique_ptr<StatusReconciler> statuses_;
   std::unique_ptr<kube::Elector> elector_;
@@ -107,8 +109,11 @@ class OutageTest : public ::testing::Test {
  protected:
   OutageTest() {
     for (const auto& resource : {crds::ipsec_policies(), crds::tunnels(), crds::node_policies(),
-                                 crds::node_endpoints(), kube::endpoint_slices()})
+                                 crds::node_endpoints(), kube::endpoint_slices(), roles()})
       server_.serve(resource);
+    server_.put(
+        roles(),
+        {{"metadata", {{"name", "espalier-agent-secrets"}, {"namespace", "espalier-system"}}}});
     for (int i = 1; i <= 3; ++i) node(i);
     server_.put(crds::ipsec_policies(),
                 {{"apiVersion", "espalier.io/v1alpha1"},

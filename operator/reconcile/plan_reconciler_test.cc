@@ -26,7 +26,7 @@ class PlanReconcilerTest : public ::testing::Test {
  protected:
   PlanReconcilerTest() {
     for (const auto& resource : {crds::ipsec_policies(), crds::tunnels(), crds::node_policies(),
-                                 crds::node_endpoints(), kube::endpoint_slices()})
+                                 crds::node_endpoints(), kube::endpoint_slices(), roles()})
       server_.serve(resource);
     node("node1", "10.0.0.1");
     node("node2", "10.0.0.2");
@@ -43,11 +43,11 @@ class PlanReconcilerTest : public ::testing::Test {
     sources.policies = follow(crds::ipsec_policies());
     sources.tunnels = follow(crds::tunnels());
     sources.api_servers = follow(kube::endpoint_slices());
-    sources.node_endpoints = follow(crds::node_endpoints());
-    sources.node_policies = follow(crds::node_policies());
-    reconciler_ = std::make_unique<PlanReconciler>(
-        executor_, sources, PlanReconciler::Options{},
-        [this](const WriteKey& key, kube::Priority) { queue_.insert(key); });
+    wanted_.follow(Written::kNodeEndpoint, *follow(crds::node_endpoints()));
+    wanted_.follow(Written::kNodePolicy, *follow(crds::node_policies()));
+    wanted_.follow(Written::kRole, *follow(roles()));
+    reconciler_ =
+        std::make_unique<PlanReconciler>(executor_, sources, PlanReconciler::Options{}, wanted_);
     reconciler_->on_refusal([this](const std::string& subject, const std::string& why) {
       refusals_.push_back(subject + ": " + why);
     });
@@ -61,7 +61,7 @@ class PlanReconcilerTest : public ::testing::Test {
     for (int turn = 0; turn < 10; ++turn) {
       executor_.advance(100ms);
       for (const WriteKey& key : std::exchange(queue_, {})) {
-        const auto done = reconciler_->write(client_, key);
+        const auto done = wanted_.write(client_, key);
         if (!done) failures_.push_back(done.error().to_string());
       }
     }
@@ -94,8 +94,9 @@ class PlanReconcilerTest : public ::testing::Test {
   kube::testing::ManualExecutor executor_;
   kube::Client client_{server_, {.field_manager = "espalier-operator"}};
   std::vector<std::unique_ptr<kube::Informer>> informers_;
-  std::unique_ptr<PlanReconciler> reconciler_;
   std::set<WriteKey> queue_;
+  WantedObjects wanted_{[this](const WriteKey& key, kube::Priority) { queue_.insert(key); }};
+  std::unique_ptr<PlanReconciler> reconciler_;
   std::vector<std::string> refusals_;
   std::vector<std::string> failures_;
 };
@@ -249,8 +250,69 @@ TEST_F(PlanReconcilerTest, ARefusedWriteIsTold) {
   settle();
   ASSERT_EQ(failures_.size(), 1U);
   EXPECT_THAT(failures_.front(), HasSubstr("Forbidden"));
-  reconciler_->enqueue_all();  // what the queue's retry does
+  wanted_.enqueue_all();  // what the queue's retry does
   EXPECT_THAT(settle(), ElementsAre(HasSubstr("node3")));
+}
+
+// The names that the Role lets agents read.
+std::vector<std::string> granted(const kube::testing::FakeApiServer& server) {
+  const auto role =
+      server.find(roles(), kube::ObjectKey{"espalier-system", "espalier-agent-secrets"});
+  if (!role || role->json.value("rules", Json::array()).empty()) return {};
+  EXPECT_EQ(role->json.at("rules").size(), 1U);
+  EXPECT_EQ(role->json.at("rules")[0].at("verbs"), Json::array({"get"}));
+  return role->json.at("rules")[0].at("resourceNames").get<std::vector<std::string>>();
+}
+
+Json with_psk(const std::string& secret, const std::string& role = {}) {
+  Json spec = kMesh;
+  spec["authentication"] = {{"type", "PSK"},
+                            {"psk", {{"secretRef", {{"name", secret}, {"key", "psk"}}}}}};
+  if (!role.empty()) spec["nodeSelector"] = {{"matchLabels", {{"role", role}}}};
+  return spec;
+}
+
+TEST_F(PlanReconcilerTest, AgentsMayReadTheSecretsThatAreInUseAndNoOther) {
+  server_.put(roles(), {{"metadata",
+                         {{"name", "espalier-agent-secrets"}, {"namespace", "espalier-system"}}}});
+  policy("mesh", kMesh);
+  begin();
+  EXPECT_THAT(granted(server_), IsEmpty()) << "certificates are no Secrets of this namespace";
+  policy("psk", with_psk("shared"));
+  policy("idle", with_psk("nobodys", "storage"));
+  policy("thief", with_psk("espalier-ca"));
+  EXPECT_THAT(settle(), testing::Contains("PATCH Role espalier-agent-secrets"));
+  EXPECT_THAT(granted(server_), ElementsAre("shared"));
+  const auto side = [](const char* who) {
+    return Json{{"identity", who},
+                {"authentication",
+                 {{"type", "PSK"},
+                  {"psk", {{"secretRef", {{"name", std::string(who) + "-psk"}, {"key", "k"}}}}}}}};
+  };
+  for (const char* ns : {"espalier-system", "edge"}) {
+    Json local = side("here");
+    local["node"] = "node1";
+    Json remote = side("there");
+    remote["addresses"] = Json::array({ns == std::string("edge") ? "192.0.2.9" : "192.0.2.8"});
+    server_.put(crds::tunnels(), {{"apiVersion", "espalier.io/v1alpha1"},
+                                  {"kind", "Tunnel"},
+                                  {"metadata", {{"name", "t"}, {"namespace", ns}}},
+                                  {"spec", {{"local", local}, {"remote", remote}}}});
+  }
+  node("node1", "10.0.0.1", {{"role", "storage"}});
+  settle();
+  EXPECT_THAT(refusals_, IsEmpty());
+  EXPECT_THAT(granted(server_), ElementsAre("here-psk", "nobodys", "shared", "there-psk"));
+
+  auto widened =
+      server_.find(roles(), kube::ObjectKey{"espalier-system", "espalier-agent-secrets"})->json;
+  widened["rules"][0].erase("resourceNames");
+  server_.put(roles(), widened);
+  EXPECT_THAT(settle(), ElementsAre("PATCH Role espalier-agent-secrets"));
+  server_.remove(crds::ipsec_policies(), {"", "psk"});
+  node("node1", "10.0.0.1");
+  settle();
+  EXPECT_THAT(granted(server_), ElementsAre("here-psk", "there-psk"));
 }
 
 TEST_F(PlanReconcilerTest, TheApiServersAddressesAreInEveryPlan) {

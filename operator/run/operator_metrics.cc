@@ -74,6 +74,15 @@ void add_plan(Text& text, const reconcile::PlanReconciler::Counts& plan) {
   text.add(Build::counter("espalier_operator_plans_total", "Plans made."), plan.plans);
 }
 
+void add_pods(Text& text, const reconcile::PodSliceReconciler::Counts& pods) {
+  text.add(
+      Build::gauge("espalier_operator_pods",
+                   "Pods with an address of their own; followed only where a policy selects pods."),
+      std::uint64_t{pods.pods});
+  text.add(Build::gauge("espalier_operator_pod_slices", "PodSlices of the policies in force."),
+           std::uint64_t{pods.slices});
+}
+
 void add_transport(Text& text, const kube::PacedTransport::Counts& transport) {
   text.add(Build::counter("rest_client_requests_total", "Requests but watches."), transport.calls);
   text.add(Build::counter("rest_client_retries_total", "Requests tried again."), transport.retries);
@@ -149,6 +158,7 @@ std::string OperatorMetrics::text() {
              sources.leads(), {{"name", "espalier-operator"}});
     add_queues(text, sources);
     add_plan(text, sources.plan());
+    add_pods(text, sources.pods());
     auto ends =
         Build::gauge("espalier_ca_not_after_timestamp_seconds", "When a CA's certificate ends.");
     for (const certificates::Expiry& each : sources.expiries())

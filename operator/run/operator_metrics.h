@@ -16,6 +16,7 @@
 #include "kube/work_queue.h"
 #include "operator/certificates/ca_rotation.h"
 #include "operator/reconcile/plan_reconciler.h"
+#include "operator/reconcile/pod_slice_reconciler.h"
 
 namespace espalier::operator_run {
 
@@ -26,6 +27,7 @@ class OperatorMetrics {
     std::function<bool()> leads;
     std::vector<std::pair<std::string, std::function<kube::QueueCounts()>>> queues;  // by name
     std::function<reconcile::PlanReconciler::Counts()> plan;
+    std::function<reconcile::PodSliceReconciler::Counts()> pods;
     std::function<std::vector<certificates::Expiry>()> expiries;
     std::function<kube::PacedTransport::Counts()> transport;
     std::vector<const kube::Informer*> informers;

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -30,6 +31,8 @@
 #include "operator/certificates/controller/node_certificates.h"
 #include "operator/certificates/nss/nss_signing_keys.h"
 #include "operator/reconcile/plan_reconciler.h"
+#include "operator/reconcile/pod_slice_reconciler.h"
+#include "operator/reconcile/pods/pod.h"
 #include "operator/reconcile/status_reconciler.h"
 #include "operator/run/operator_metrics.h"
 
@@ -39,9 +42,12 @@ namespace {
 using namespace std::chrono_literals;
 namespace http = telemetry::http;
 using reconcile::PlanReconciler;
+using reconcile::PodSliceReconciler;
 using reconcile::StatusKey;
 using reconcile::StatusReconciler;
+using reconcile::WantedObjects;
 using reconcile::WriteKey;
+using reconcile::Written;
 
 constexpr Duration kHeartbeat = 2s;
 constexpr Duration kStuck = 30s;  // without a heartbeat
@@ -65,6 +71,13 @@ void trim_node(kube::Json& json) {
   *status = std::move(kept);
 }
 
+// Of a Namespace only its labels.
+void trim_namespace(kube::Json& json) {
+  for (const char* name : {"spec", "status"}) json.erase(name);
+  if (const auto at = json.find("metadata"); at != json.end() && at->is_object())
+    at->erase("annotations");
+}
+
 class Operator {
  public:
   Operator(const RunOptions& options, OperatorLog& log)
@@ -83,6 +96,7 @@ class Operator {
   void observe(kube::Controller<Key>& controller, const char* queue, Describe describe);
   void make_writers();
   void make_reconciler();
+  void make_pod_slices();
   [[nodiscard]] Status make_certificates();
   void enqueue_certificates();
   void make_elector();
@@ -102,8 +116,11 @@ class Operator {
   std::unique_ptr<kube::LeaderOnly> leader_only_;
   std::unique_ptr<kube::Client> client_;
   std::vector<std::unique_ptr<kube::Informer>> informers_;
+  std::set<const kube::Informer*> started_by_need_;  // of these
   std::unique_ptr<kube::Elector> elector_;
+  std::unique_ptr<WantedObjects> wanted_;
   std::unique_ptr<PlanReconciler> reconciler_;
+  std::unique_ptr<PodSliceReconciler> pod_slices_;
   std::unique_ptr<StatusReconciler> statuses_;
   std::unique_ptr<kube::Controller<WriteKey>> writers_;
   std::unique_ptr<kube::Controller<StatusKey>> status_writers_;
@@ -151,10 +168,14 @@ void Operator::observe(kube::Controller<Key>& controller, const char* queue, Des
 void Operator::make_writers() {
   // Whoever leads does it; the guard of leader_only_ would refuse it anyway.
   writers_ = std::make_unique<kube::Controller<WriteKey>>([this](const WriteKey& key) {
-    return leads() ? reconciler_->write(*client_, key) : kube::reconciled();
+    return leads() ? wanted_->write(*client_, key) : kube::reconciled();
   });
-  observe(*writers_, "plans",
-          [](const WriteKey& key) { return std::string(name_of(key.kind)) + " " + key.name; });
+  observe(*writers_, "plans", [](const WriteKey& key) {
+    return std::string(name_of(key.kind)) + " " + key.object.to_string();
+  });
+  wanted_ = std::make_unique<WantedObjects>([this](const WriteKey& key, kube::Priority priority) {
+    if (leads()) writers_->add(key, priority);
+  });
   status_writers_ = std::make_unique<kube::Controller<StatusKey>>([this](const StatusKey& key) {
     return leads() ? statuses_->write(*client_, key) : kube::reconciled();
   });
@@ -170,14 +191,17 @@ void Operator::make_reconciler() {
   sources.tunnels = follow(crds::tunnels());
   sources.api_servers =
       follow(kube::endpoint_slices(), {"default", {}, "metadata.name=kubernetes"});
-  sources.node_endpoints = node_endpoints_ = follow(crds::node_endpoints());
-  sources.node_policies = follow(crds::node_policies());
+  node_endpoints_ = follow(crds::node_endpoints());
+  kube::Informer* node_policies = follow(crds::node_policies());
+  wanted_->follow(Written::kNodeEndpoint, *node_endpoints_);
+  wanted_->follow(Written::kNodePolicy, *node_policies);
+  wanted_->follow(
+      Written::kRole,
+      *follow(reconcile::roles(), {options_.ns, {}, "metadata.name=espalier-agent-secrets"}));
   PlanReconciler::Options how;
   how.pod_network = options_.pod_network;
-  reconciler_ = std::make_unique<PlanReconciler>(
-      executor_, sources, how, [this](const WriteKey& key, kube::Priority priority) {
-        if (leads()) writers_->add(key, priority);
-      });
+  how.ns = options_.ns;
+  reconciler_ = std::make_unique<PlanReconciler>(executor_, sources, how, *wanted_);
   reconciler_->on_refusal([this](const std::string& subject, const std::string& why) {
     if (why.empty()) {
       log_.info("taken again", {{"object", subject}});
@@ -186,12 +210,25 @@ void Operator::make_reconciler() {
     }
   });
   statuses_ = std::make_unique<StatusReconciler>(
-      StatusReconciler::Sources{sources.policies, sources.tunnels, sources.node_policies},
+      StatusReconciler::Sources{sources.policies, sources.tunnels, node_policies},
       StatusReconciler::Options{},
       [this](const StatusKey& key, Duration after) {
         if (leads()) status_writers_->add(key, kube::Priority::kNormal, after);
       },
       process::wall_time_text);
+}
+
+void Operator::make_pod_slices() {
+  PodSliceReconciler::Sources sources;
+  sources.pods = follow(kube::pods(), {}, reconcile::trim_pod);
+  sources.namespaces = follow(kube::namespaces(), {}, trim_namespace);
+  started_by_need_ = {sources.pods, sources.namespaces};
+  sources.pod_slices = follow(crds::pod_slices());
+  wanted_->follow(Written::kPodSlice, *sources.pod_slices);
+  pod_slices_ = std::make_unique<PodSliceReconciler>(executor_, sources,
+                                                     PodSliceReconciler::Options{}, *wanted_);
+  reconciler_->on_plan(
+      [this](const plan::World& world) { pod_slices_->set_policies(world.policies); });
 }
 
 // A request's key is its name; the CA's is kCa, which no request can have.
@@ -246,7 +283,7 @@ void Operator::make_elector() {
   kube::Elector::Handlers handlers;
   handlers.on_started = [this] {
     log_.info("leads", {{"lease", options_.ns + "/espalier-operator"}, {"identity", identity_}});
-    reconciler_->enqueue_all();
+    wanted_->enqueue_all();
     statuses_->enqueue_all();
     enqueue_certificates();
   };
@@ -277,9 +314,12 @@ http::Reply Operator::document(std::string_view path) {
   if (path == "/readyz") {
     std::string missing;
     for (const auto& informer : informers_) {
-      if (!informer->synced()) missing += informer->resource().kind + " is not known yet\n";
+      if (!informer->synced() && !started_by_need_.contains(informer.get()))
+        missing += informer->resource().kind + " is not known yet\n";
     }
     if (missing.empty() && !reconciler_->ready()) missing = "the first plan is not made yet\n";
+    if (missing.empty() && !pod_slices_->ready())
+      missing = "which pods the policies select is not known yet\n";
     if (!missing.empty()) return {503, {}, missing};
     return {200, {}, "ok\n"};
   }
@@ -294,6 +334,7 @@ Status Operator::serve() {
                     {"certificates", [this] { return signers_->counts(); }}};
   sources.expiries = [this] { return certificates_->expiries(); };
   sources.plan = [this] { return reconciler_->counts(); };
+  sources.pods = [this] { return pod_slices_->counts(); };
   sources.transport = [this] { return paced_->counts(); };
   for (const auto& informer : informers_) sources.informers.push_back(informer.get());
   metrics_ = std::make_unique<OperatorMetrics>(std::move(sources));
@@ -329,6 +370,7 @@ Status Operator::start() {
   client_ = std::make_unique<kube::Client>(*leader_only_, std::move(client));
   make_writers();
   make_reconciler();
+  make_pod_slices();
   if (auto made = make_certificates(); !made) return made;
   if (options_.leader_elect) make_elector();
   executor_.run([this] { beat(); });
@@ -338,7 +380,9 @@ Status Operator::start() {
   signers_->start(1);
   if (!options_.leader_elect) signers_->add(kCa, kube::Priority::kHigh);
   executor_.run([this] {
-    for (const auto& informer : informers_) informer->start();
+    for (const auto& informer : informers_) {
+      if (!started_by_need_.contains(informer.get())) informer->start();
+    }
     if (elector_) elector_->start();
   });
   return {};
@@ -372,7 +416,9 @@ void Operator::stop() {
   executor_.run([this] {
     for (const auto& informer : informers_) informer->stop();
     reconciler_.reset();
+    pod_slices_.reset();
     statuses_.reset();
+    wanted_.reset();
     events_.reset();
     elector_.reset();
     informers_.clear();

@@ -55,4 +55,40 @@ Pod read_pod(const Json& object) {
   return pod;
 }
 
+// One line per address, then one per label: "10.244.1.7", "app=web". No label has a line break, and
+// no address an "=".
+void trim_pod(Json& object) {
+  const Pod pod = read_pod(object);
+  Json metadata = Json::object();
+  for (const char* name : {"name", "namespace", "uid", "resourceVersion"}) {
+    if (const Json& value = field(field(object, "metadata"), name); !value.is_null())
+      metadata[name] = value;
+  }
+  std::string text;
+  for (const IpAddress& address : pod.addresses) text += address.to_string() + "\n";
+  if (!pod.addresses.empty()) {
+    for (const auto& [key, value] : pod.labels) text += key + "=" + value + "\n";
+  }
+  object = {{"metadata", std::move(metadata)}, {"pod", std::move(text)}};
+}
+
+Pod read_trimmed_pod(const Json& object) {
+  Pod pod;
+  pod.ns = text(field(field(object, "metadata"), "namespace"));
+  pod.name = text(field(field(object, "metadata"), "name"));
+  const std::string all = text(field(object, "pod"));
+  for (std::size_t begin = 0; begin < all.size();) {
+    const std::size_t end = std::min(all.find('\n', begin), all.size());
+    const std::string line = all.substr(begin, end - begin);
+    begin = end + 1;
+    const std::size_t equals = line.find('=');
+    if (equals != std::string::npos) {
+      pod.labels.emplace(line.substr(0, equals), line.substr(equals + 1));
+    } else if (const auto address = IpAddress::parse(line)) {
+      pod.addresses.push_back(*address);
+    }
+  }
+  return pod;
+}
+
 }  // namespace espalier::reconcile

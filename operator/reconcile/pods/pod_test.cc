@@ -57,6 +57,33 @@ TEST(ReadPod, TakesThePodIpAloneAndSkipsWhatIsNoAddress) {
   EXPECT_THAT(read_pod(object).addresses, ElementsAre(ip("fd00::7")));
 }
 
+TEST(TrimPod, LeavesWhatIsRead) {
+  json object = running();
+  object["metadata"]["uid"] = "u-1";
+  object["metadata"]["resourceVersion"] = "7";
+  object["metadata"]["annotations"] = {{"long", std::string(1000, 'x')}};
+  object["metadata"]["labels"]["example.com/empty"] = "";
+  const Pod before = read_pod(object);
+  trim_pod(object);
+  EXPECT_EQ(object.at("metadata").size(), 4U);
+  EXPECT_EQ(object.at("metadata").at("resourceVersion"), "7");
+  EXPECT_LT(object.dump().size(), 200U);
+  const Pod after = read_trimmed_pod(object);
+  EXPECT_EQ(after.ns, before.ns);
+  EXPECT_EQ(after.name, before.name);
+  EXPECT_EQ(after.labels, before.labels);
+  EXPECT_EQ(after.addresses, before.addresses);
+
+  json finished = running();
+  finished["status"]["phase"] = "Succeeded";
+  trim_pod(finished);
+  EXPECT_THAT(read_trimmed_pod(finished).addresses, IsEmpty());
+  EXPECT_EQ(read_trimmed_pod(finished).name, "web-0");
+  json odd = "no map";
+  trim_pod(odd);
+  EXPECT_THAT(read_trimmed_pod(odd).labels, IsEmpty());
+}
+
 TEST(ReadPod, TakesAnything) {
   for (const char* text :
        {"null", "[]", "7", "{}", R"({"metadata": 1, "spec": "", "status": []})",

@@ -206,8 +206,8 @@ PolicyCount NodeReports::count(const std::string& policy, const std::string& uid
     count.failed = static_cast<std::int64_t>(tally.failures.size());
     count.first_failure = first_of(tally.failures);
     for (const auto& [reason, nodes] : tally.notes) {
-      if (const auto first = first_of(nodes))
-        count.notes.emplace(reason, NodeNotes{static_cast<std::int64_t>(nodes.size()), *first});
+      if (const auto words = first_of(nodes))
+        count.notes.emplace(reason, NodeNotes{static_cast<std::int64_t>(nodes.size()), *words});
     }
   }
   return count;

@@ -110,7 +110,7 @@ class NodeReports {
     std::int64_t nodes = 0;
     std::int64_t in_force = 0;
     std::int64_t complete = 0;
-    std::map<std::string, std::string> failures;  // by node
+    std::map<std::string, std::string> failures;                      // by node
     std::map<std::string, std::map<std::string, std::string>> notes;  // by reason, then node
   };
   // What one node adds to one tally.

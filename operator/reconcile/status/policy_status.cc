@@ -88,9 +88,9 @@ std::optional<crds::IPsecPolicyStatus> policy_status(const PolicyFacts& policy,
   made.conditions = conditions.take();
   // As it will be read back: texts may have been fitted to what the API server takes.
   made = crds::read_ipsec_policy_status({{"status", crds::encode(made)}});
-  if (made.nodes == standing.nodes &&
-      same_conditions(made.conditions, standing.conditions,
-                      {"Accepted", "Programmed", "Enforcing", "Ready", "ProfileConflict", "Shadowed"})) {
+  if (made.nodes == standing.nodes && same_conditions(made.conditions, standing.conditions,
+                                                      {"Accepted", "Programmed", "Enforcing",
+                                                       "Ready", "ProfileConflict", "Shadowed"})) {
     return std::nullopt;
   }
   return made;

@@ -8,13 +8,13 @@ for i in 1 2; do
   linux_node "$i"
   agent "$i"
 done
-# What an agent does: it takes its NodePolicy and says that all of it holds.
+# agent_follows N [NOTES]. What an agent does: it takes its NodePolicy and says that all of it holds, and what it notes of each policy.
 agent_follows() {
-  as "agent$1" get nodepolicy "node$1" -o json | python3 -c '
-import json, sys
-p = json.load(sys.stdin)
+  as "agent$1" get nodepolicy "node$1" -o json | NOTES=${2:-[]} python3 -c '
+import json, os, sys
+p, notes = json.load(sys.stdin), json.loads(os.environ["NOTES"])
 print(json.dumps({"apiVersion": p["apiVersion"], "kind": "NodePolicy", "metadata": {"name": p["metadata"]["name"]},
-  "status": {"appliedHash": p["spec"]["hash"], "policies": [{"name": x["name"], "generation": x["generation"], "peers": 1, "ready": 1}
+  "status": {"appliedHash": p["spec"]["hash"], "policies": [{"name": x["name"], "generation": x["generation"], "peers": 1, "ready": 1, "notes": notes}
   for x in p["spec"].get("policies", [])]}}))' |
     as "agent$1" apply --server-side --subresource status --field-manager espalier-agent -f -
 }
@@ -60,3 +60,14 @@ linux_node 3
 check "a node that joins counts" wait_until 20 is 'condition cluster Programmed' False
 kubectl delete node node3 >/dev/null
 check "and one that goes does not" wait_until 20 is 'condition cluster Programmed' True
+
+note "a policy that loses to another"
+agent_follows 2 '[{"reason": "Shadowed", "message": "PodToPod is decided by IPsecPolicy web"},
+  {"reason": "ProfileConflict", "message": "ike, authentication and ppk are those of IPsecPolicy web"}]' >/dev/null
+check "it is told that it is shadowed" wait_until 20 is 'condition cluster Shadowed' True
+equal "where and by whom" "node node2: PodToPod is decided by IPsecPolicy web" \
+  "$(kubectl get ipsecpolicy cluster -o jsonpath="{.status.conditions[?(@.type=='Shadowed')].message}")"
+equal "and that its profile is another's" True "$(condition cluster ProfileConflict)"
+equal "it is ready all the same" True "$(condition cluster Ready)"
+agent_follows 2 >/dev/null
+check "until it is not" wait_until 20 is 'condition cluster Shadowed; condition cluster ProfileConflict' ''

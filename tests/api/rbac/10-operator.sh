@@ -51,6 +51,8 @@ check "  which they then can" as agent1 get secret cluster-ppk -n espalier-syste
 refuse "  and the CA they cannot" as agent1 get secret espalier-ca -n espalier-system
 refuse "it gives nobody what it has not" grant '{"apiGroups": [""], "resources": ["secrets"], "verbs": ["delete"]}'
 said "  says the API server" "attempting to grant RBAC permissions not currently held"
+check "it sees what became of that Role" as operator get roles -n espalier-system --field-selector metadata.name=espalier-agent-secrets
+refuse "and no other" as operator get roles -n espalier-system
 refuse "it makes no role of its own" as operator create role another -n espalier-system --verb get --resource secrets
 
 # Certificates.
