@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Policies that lose to another are told so in their conditions, from what the nodes' agents plan; a policy for some pods, which no agent of
+# this release can carry out, leaves the last plan in force and says so.
+source "$ESPALIER_ROOT/tests/api/agent/agents.sh"
+
+message() { kubectl get ipsecpolicy "$1" -o jsonpath="{.status.conditions[?(@.type=='$2')].message}"; }
+policy() {
+  kubectl apply --server-side -f - >/dev/null <<Y
+apiVersion: espalier.io/v1alpha1
+kind: IPsecPolicy
+metadata: {name: $1}
+spec: {enforcement: Required, traffic: [$2], $3}
+Y
+}
+
+node_start 1
+node_start 2
+operator_start one 9465
+check "the operator is ready" wait_until 30 ready 9465
+agent_start 1
+agent_start 2
+policy cluster NodeToNode 'priority: 200'
+policy loser NodeToNode 'priority: 50'
+policy pods PodToPod 'ike: {lifetime: 2h}'
+for i in 1 2; do check "node$i follows" wait_until 60 is "of_node $i '{.status.policies[*].name}'" 'cluster loser pods'; done
+check "who loses a flow is told" wait_until 30 is 'condition loser Shadowed' True
+check "by whom and why" grep -q 'is decided by IPsecPolicy cluster (priority 200 is higher than 50)' <<<"$(message loser Shadowed)"
+check "who must take another's profile, too" wait_until 30 is 'condition pods ProfileConflict' True
+check "whose it is" grep -q 'are those of IPsecPolicy cluster' <<<"$(message pods ProfileConflict)"
+equal "who wins is told nothing" '' "$(condition cluster Shadowed)$(condition cluster ProfileConflict)"
+kubectl delete ipsecpolicy cluster >/dev/null
+check "until nobody is there any more" wait_until 60 is 'condition loser Shadowed' ''
+
+note "some pods"
+applied=$(of_node 1 '{.status.appliedHash}')
+policy some PodToPod 'priority: 300, podSelector: {matchLabels: {app: web}}'
+check "an agent says that it cannot" wait_until 30 is 'node_condition 1 Programmed reason' FeaturesMissing
+check "and what" grep -q PodSelection <<<"$(node_condition 1 Programmed message)"
+equal "the last plan is in force" "$applied" "$(of_node 1 '{.status.appliedHash}')"
+check "the policy is not programmed" wait_until 30 is 'condition some Programmed' False
+check "and names a node" grep -q 'node node1: .*PodSelection' <<<"$(message some Programmed)"
+kubectl delete ipsecpolicy some >/dev/null
+check "without it the node follows again" wait_until 30 is 'node_condition 1 Programmed status' True
+agent_end 1 TERM
+agent_end 2 TERM
