@@ -228,7 +228,7 @@ class Bench:
         self.count += 1
         self.step("one node joins", lambda: self.node(new), self.written)
         self.step("a policy for a tenth of the nodes changes", lambda: self.change("policy001"), lambda: self.told("policy001", 2))
-        self.step("a policy for all nodes changes", lambda: self.change("policy010"), lambda: self.told("policy010", 2))
+        self.step("a policy for all nodes changes", lambda: self.change("policy000"), lambda: self.told("policy000", 2))
         self.count -= 1
         self.step("one node goes", lambda: self.server.want("DELETE", f"/api/v1/nodes/node{new:05}"), self.written)
         memory = self.operator.metric("process_resident_memory_bytes")
