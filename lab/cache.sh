@@ -38,3 +38,18 @@ work_folder() {
   work=$(mktemp -d "$cache/.$1.XXXXXX")
   trap 'rm -rf --one-file-system "$work"' EXIT
 }
+
+# mirror_of LABEL: where this machine's apt gets Debian's archive of that label (Debian, Debian-Security).
+mirror_of() {
+  local uri
+  # shellcheck disable=SC2016  # apt's own words
+  uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' "Label: $1" | head -n 1)
+  [ -n "$uri" ] || fail "apt knows no mirror of $1"
+  printf '%s' "$uri"
+}
+
+# unpack_package PACKAGE[=VERSION]: fetches one and unpacks it, not installed, in $work/tree.
+unpack_package() {
+  (cd "$work" && apt-get -q download "$1" >log 2>&1) || { tail -n 5 "$work/log"; fail "cannot download $1"; }
+  dpkg-deb -x "$work/${1%%=*}"_*.deb "$work/tree"
+}

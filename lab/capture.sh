@@ -3,7 +3,8 @@
 #   capture_start FILE             captures the wire (each packet once, in the bridge's own namespace) until
 #   capture_stop FILE              which fails when the kernel lost a packet of the capture
 #   capture_count FILE FILTER      packets that a pcap filter matches
-#   capture_assert_only_esp_ike FILE   at least one ESP packet, and beside ESP and IKE only ARP, neighbour discovery and MLD reports
+#   capture_assert_only_esp_ike FILE [FILTER]   at least one ESP packet, and beside ESP and IKE only ARP, neighbour discovery and MLD
+#                                  reports; with FILTER: of the packets that it matches
 #   capture_assert_no_text FILE TEXT   TEXT stands in no packet
 #   stream_start FROM TO ADDRESS [RATE [PORT]]   numbered UDP packets from one namespace to ADDRESS in another, 200 a second
 #   stream_stop PORT               ends it and sets STREAM_SENT, STREAM_RECEIVED, STREAM_LOST, STREAM_DUPLICATES, STREAM_GAP
@@ -35,12 +36,12 @@ _esp='(ip proto 50 or ip6 proto 50 or (ip6 proto 44 and ip6[40] == 50) or udp po
 _exempt='(udp port 500 or arp or ip6 dst ff02::16 or (icmp6 and ip6[40] >= 133 and ip6[40] <= 137))'
 
 capture_assert_only_esp_ike() {
-  local esp other
-  esp=$(capture_count "$1" "$_esp")
-  other=$(capture_count "$1" "not ($_esp or $_exempt)")
+  local esp other which=${2:+($2) and }
+  esp=$(capture_count "$1" "$which$_esp")
+  other=$(capture_count "$1" "${which}not ($_esp or $_exempt)")
   [ "$esp" -gt 0 ] && [ "$other" -eq 0 ] && return 0
   echo "the capture holds $esp packets of ESP and $other that are neither ESP nor IKE:" >&2
-  tcpdump -r "$1" -n "not ($_esp or $_exempt)" 2>/dev/null | head -n 5 >&2
+  tcpdump -r "$1" -n "${which}not ($_esp or $_exempt)" 2>/dev/null | head -n 5 >&2
   return 1
 }
 

@@ -19,6 +19,16 @@ app.kubernetes.io/component: {{ .component }}
 {{- end }}
 {{- end }}
 
+{{/* Names of Secrets for the registry, as a pod has them. */}}
+{{- define "espalier.pullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+{{- range . }}
+- name: {{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* The port of ADDRESS:PORT. */}}
 {{- define "espalier.agentPort" -}}
 {{ regexFind "[0-9]+$" .Values.agent.metrics }}

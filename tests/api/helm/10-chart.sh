@@ -3,9 +3,7 @@
 # lab: --timeout 400
 source "$ESPALIER_ROOT/tests/api/lib.sh"
 PATH=$("$ESPALIER_ROOT/lab/cluster/binaries" --path helm):$PATH
-export HELM_CACHE_HOME=/run/helm HELM_CONFIG_HOME=/run/helm HELM_DATA_HOME=/run/helm
-helm package "$ESPALIER_ROOT/helm/espalier" --destination /run >/run/package.log 2>&1 || { cat /run/package.log; exit 1; }
-chart=$(echo /run/espalier-*.tgz)
+source "$ESPALIER_ROOT/tests/chart.sh"
 everything=(--set podMonitor.enabled=true --set prometheusRule.enabled=true)
 install() { helm "$1" espalier "$chart" -n espalier-system "${@:2}"; }
 

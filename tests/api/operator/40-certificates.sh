@@ -8,20 +8,6 @@ for i in 1 2; do
   agent "$i"
 done
 known_as loose token espalier-system espalier-agent
-
-# request WHO NAME NODE [SAN]: asks as WHO for a certificate of NODE.
-request() {
-  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout "/run/$2.key" -subj "/O=espalier.io/CN=$3" \
-    -addext "subjectAltName=DNS:${4:-$3}" -out "/run/$2.pem" 2>/dev/null
-  as "$1" create -f - <<Y
-apiVersion: certificates.k8s.io/v1
-kind: CertificateSigningRequest
-metadata: {name: "$2"}
-spec: {signerName: espalier.io/node, usages: [ipsec tunnel], request: $(base64 -w0 "/run/$2.pem")}
-Y
-}
-certificate() { kubectl get csr "$1" -o jsonpath='{.status.certificate}' | base64 -d; }
-has_certificate() { [ -n "$(certificate "$1")" ]; }
 denied() { [ "$(kubectl get csr "$1" -o jsonpath='{.status.conditions[?(@.type=="Denied")].status}')" = True ]; }
 trusted() { kubectl get configmap espalier-trust -n espalier-system -o jsonpath='{.data.ca\.crt}'; }
 

@@ -49,18 +49,6 @@ for i in 1 2; do
   linux_node "$i"
   agent "$i"
 done
-request() {
-  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout "/run/$2.key" -subj "/O=espalier.io/CN=$3" \
-    -addext "subjectAltName=DNS:$3" -out "/run/$2.pem" 2>/dev/null
-  as "$1" create -f - <<Y
-apiVersion: certificates.k8s.io/v1
-kind: CertificateSigningRequest
-metadata: {name: "$2"}
-spec: {signerName: espalier.io/node, usages: [ipsec tunnel], request: $(base64 -w0 "/run/$2.pem")}
-Y
-}
-certificate() { kubectl get csr "$1" -o jsonpath='{.status.certificate}' | base64 -d; }
-has_certificate() { [ -n "$(certificate "$1")" ]; }
 condition() { kubectl get csr "$1" -o jsonpath="{.status.conditions[?(@.type=='$2')].$3}"; }
 asked_for() { kubectl get certificaterequests -n espalier-system -o jsonpath="{.items[?(@.metadata.ownerReferences[0].name=='$1')].metadata.name}"; }
 is_asked_for() { [ -n "$(asked_for "$1")" ]; }

@@ -4,6 +4,8 @@
 #   operator_start NAME PORT [OPTION…]    an operator with metrics on 127.0.0.1:PORT; OPERATOR_NAME is its pid
 #   ready PORT | leads PORT | metric PORT NAME
 #   versions KIND           the resourceVersions of all objects of a kind: equal means that nothing was written
+#   request WHO NAME NODE [SAN]    asks as WHO for a certificate of NODE, by the request NAME; its key is in /run/NAME.key
+#   certificate NAME | has_certificate NAME    what that request was answered with
 # shellcheck shell=bash
 # shellcheck source=../lib.sh
 source "$ESPALIER_ROOT/tests/api/lib.sh"
@@ -31,3 +33,16 @@ versions() { kubectl get "$1" -o jsonpath='{range .items[*]}{.metadata.name}={.m
 names() { kubectl get "$1" -o jsonpath='{.items[*].metadata.name}'; }
 is() { [ "$(eval "$1")" = "$2" ]; } # is COMMAND TEXT, for wait_until
 policies_of() { kubectl get nodepolicy "$1" -o jsonpath='{.spec.policies[*].name}'; }
+
+request() {
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout "/run/$2.key" -subj "/O=espalier.io/CN=$3" \
+    -addext "subjectAltName=DNS:${4:-$3}" -out "/run/$2.pem" 2>/dev/null
+  as "$1" create -f - <<Y
+apiVersion: certificates.k8s.io/v1
+kind: CertificateSigningRequest
+metadata: {name: "$2"}
+spec: {signerName: espalier.io/node, usages: [ipsec tunnel], request: $(base64 -w0 "/run/$2.pem")}
+Y
+}
+certificate() { kubectl get csr "$1" -o jsonpath='{.status.certificate}' | base64 -d; }
+has_certificate() { [ -n "$(certificate "$1")" ]; }
