@@ -40,6 +40,12 @@ std::vector<Piece> pieces_of(const crds::IPsecPolicySpec& spec, IpFamily family,
   return pieces;
 }
 
+// A policy wants to decide about the addresses of a block.
+struct Claim {
+  Prefix block;
+  Candidate who;
+};
+
 class Blocks {
  public:
   Blocks(const Contest& contest, std::size_t self, Draft& draft)
@@ -68,6 +74,7 @@ class Blocks {
             "PodToPod reaches no address in peers that is no node's: its pods are not known", {});
       }
     }
+    tell_losers();
   }
 
  private:
@@ -94,18 +101,11 @@ class Blocks {
     std::vector<Prefix> remotes;
     for (const Piece& piece : pieces_of(spec, address.family(), not_its_own(number))) {
       if (nodes_.count(piece.block) != 0) continue;
+      claims_.push_back({piece.block, {&policy, piece.peer_length, spec.selects_pods()}});
       const Precedence precedence =
           policy_precedence(spec.priority, piece.peer_length, spec.enforcement, Part::kBlock);
       std::vector<Prefix>& taken = taken_[precedence];
       const std::vector<Prefix> left = subtract(piece.block, taken);
-      if (left.size() != 1 || left[0] != piece.block) {
-        draft_.notes.add(
-            NoteKind::kShadowed, owner_of(policy),
-            fmt::format("parts of {} are decided by another policy of the same priority, block "
-                        "length and enforcement",
-                        piece.block.to_string()),
-            {});
-      }
       for (const Prefix& remote : left) {
         const Selector selector{local, remote, 0, 0, 0, std::nullopt, pods};
         if (bypass) {
@@ -136,6 +136,37 @@ class Blocks {
     draft_.plan.connections.push_back(std::move(connection));
   }
 
+  // Of every two policies that claim the same addresses, the one that loses them.
+  void tell_losers() {
+    std::stable_sort(claims_.begin(), claims_.end(),
+                     [](const Claim& a, const Claim& b) { return a.block < b.block; });
+    // Blocks nest or are apart, so in this order those around a block come before it.
+    std::vector<const Claim*> around;
+    for (auto claim = claims_.begin(); claim != claims_.end();) {
+      const Prefix& block = claim->block;
+      while (!around.empty() && !around.back()->block.contains(block)) around.pop_back();
+      for (; claim != claims_.end() && claim->block == block; ++claim) around.push_back(&*claim);
+      tell_losers(around);
+    }
+  }
+
+  // `around`: all claims to one block, those to exactly this one last. A policy's longest counts.
+  void tell_losers(const std::vector<const Claim*>& around) {
+    std::vector<const Claim*> here;
+    for (std::size_t i = around.size(); i-- > 0;) {
+      const Candidate& one = around[i]->who;
+      const auto same = [&](const Claim* other) { return other->who.policy == one.policy; };
+      if (std::any_of(here.begin(), here.end(), same)) continue;
+      for (const Claim* other : here) {
+        if (other->block != around.back()->block) break;
+        const bool wins = beats(one, other->who);
+        tell_shadowed(draft_, "NodeToNode", wins ? other->who : one, wins ? one : other->who,
+                      other->block.to_string());
+      }
+      here.push_back(around[i]);
+    }
+  }
+
   const Contest& contest_;
   const crds::NodeEndpoint& self_;
   const std::size_t index_;
@@ -143,6 +174,7 @@ class Blocks {
   std::set<Prefix> nodes_;    // all nodes' addresses
   std::vector<Prefix> pods_;  // all pod blocks, merged
   std::map<Precedence, std::vector<Prefix>> taken_;
+  std::vector<Claim> claims_;
 };
 
 }  // namespace

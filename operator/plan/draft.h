@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "crds/types/ipsec_policy.h"
@@ -15,6 +16,7 @@
 namespace espalier::plan {
 
 class Contest;
+struct Candidate;
 
 struct Draft {
   NodePlan plan;
@@ -37,6 +39,11 @@ void add_idle_exemptions(const crds::IPsecPolicy& policy, Draft& draft);
 // What is clear on every node whatever a policy says: neighbour discovery, DHCP, delivery within
 // the node, and the API server.
 void add_always_exempt(const World& world, Draft& draft);
+
+// The winner decides about `flow` ("PodToPod") with a peer, a node or a block, and the loser is
+// told so.
+void tell_shadowed(Draft& draft, std::string_view flow, const Candidate& loser,
+                   const Candidate& winner, const std::string& peer);
 
 // All connections between two nodes, seen from `self`, and the bypass rules of the pair.
 void plan_pair(const Contest& contest, std::size_t self, std::size_t peer, Draft& draft);

@@ -91,26 +91,16 @@ class Pair {
     std::vector<Candidate> candidates = contest_.candidates(self, peer, flow);
     const std::size_t count = deciders(candidates);
     for (std::size_t i = 1; i < candidates.size(); ++i) {
+      const auto lost_to = [&](const Candidate& winner) {
+        tell_shadowed(draft_, plan::name_of(flow), candidates[i], winner, peer_.meta.name);
+      };
       // The first of all takes its pods' part from everybody, the last decider the rest from those
       // behind it.
-      if (candidates[0].some_pods) tell_shadowed(flow, candidates[i], candidates[0]);
-      if (i >= count) tell_shadowed(flow, candidates[i], candidates[count - 1]);
+      if (candidates[0].some_pods) lost_to(candidates[0]);
+      if (i >= count) lost_to(candidates[count - 1]);
     }
     candidates.resize(count);
     winners_[static_cast<std::size_t>(flow)] = std::move(candidates);
-  }
-
-  void tell_shadowed(Flow flow, const Candidate& loser, const Candidate& winner) {
-    const std::string reason = reason_to_beat(winner, loser);
-    const std::string& name = winner.policy->meta.name;
-    draft_.notes.add(
-        NoteKind::kShadowed, owner_of(*loser.policy),
-        winner.some_pods
-            ? fmt::format("IPsecPolicy {} decides about {} of the pods that it selects ({})", name,
-                          plan::name_of(flow), reason)
-            : fmt::format("{} is decided by IPsecPolicy {} ({})", plan::name_of(flow), name,
-                          reason),
-        peer_.meta.name);
   }
 
   void tell_of_overlay(std::size_t self, std::size_t peer) {
@@ -320,6 +310,19 @@ class Pair {
 };
 
 }  // namespace
+
+void tell_shadowed(Draft& draft, std::string_view flow, const Candidate& loser,
+                   const Candidate& winner, const std::string& peer) {
+  const std::string reason = reason_to_beat(winner, loser);
+  const std::string& name = winner.policy->meta.name;
+  draft.notes.add(
+      NoteKind::kShadowed, owner_of(*loser.policy),
+      winner.some_pods
+          ? fmt::format("IPsecPolicy {} decides about {} of the pods that it selects ({})", name,
+                        flow, reason)
+          : fmt::format("{} is decided by IPsecPolicy {} ({})", flow, name, reason),
+      peer);
+}
 
 void plan_pair(const Contest& contest, std::size_t self, std::size_t peer, Draft& draft) {
   Pair(contest, self, peer, draft).plan();

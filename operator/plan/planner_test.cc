@@ -322,6 +322,32 @@ TEST(Planner, ABlockWithoutNodesIsForWhoeverComes) {
                   "peers name no IPv6 address, so that family of NodeToNode stays in clear")));
 }
 
+TEST(Planner, WhoLosesABlockIsToldToWhomAndWhy) {
+  World world = nodes(2);
+  const auto group = [&world](const char* name, std::int64_t priority,
+                              std::vector<crds::PolicyPeer> peers) {
+    crds::IPsecPolicy made = policy(name, {crds::Traffic::kNodeToNode});
+    made.spec.priority = priority;
+    made.spec.peers = std::move(peers);
+    add(world, std::move(made));
+  };
+  group("apart", 100, {peer("192.0.2.0/24")});
+  group("both", 100, {peer("198.51.100.0/24"), peer("198.51.100.128/25")});
+  group("covered", 100, {peer("203.0.113.0/25"), peer("203.0.113.192/26")});
+  group("high", 200, {peer("203.0.113.0/24")});
+  group("late", 100, {peer("198.51.100.128/25")});
+  std::vector<std::string> shadowed;
+  for (const PlanNote& note : plan_node(world, "node1").notes) {
+    if (note.kind == NoteKind::kShadowed) shadowed.push_back(note.about.name + ": " + note.text);
+  }
+  EXPECT_THAT(
+      shadowed,
+      ElementsAre("covered: NodeToNode is decided by IPsecPolicy high (priority 200 is higher than "
+                  "100) with 2 peers: 203.0.113.0/25, 203.0.113.192/26",
+                  "late: NodeToNode is decided by IPsecPolicy both (name both comes before late) "
+                  "with 1 peer: 198.51.100.128/25"));
+}
+
 TEST(Planner, PodsInABlockAreTheirNodesBusiness) {
   World world = nodes(2);
   crds::IPsecPolicy group = policy("private", {crds::Traffic::kNodeToNode});
