@@ -64,17 +64,22 @@ stream_start() {
   _sender_pid[$port]=$SPAWNED
 }
 
-# shellcheck disable=SC2034  # the STREAM_ variables are the answer
-stream_stop() {
-  local port=${1:-7000} base field
+# What both ends of a stream printed, as STREAM_ variables.
+# shellcheck disable=SC2034
+_stream_said() {
+  local base=/run/stream-$1 field
   local -A said=()
-  base=/run/stream-$port
+  while read -rd ' ' field; do said[${field%%=*}]=${field#*=}; done < <(cat "$base.sent" "$base.received" | tr '\n' ' ')
+  STREAM_SENT=${said[sent]} STREAM_REFUSED=${said[refused]} STREAM_RECEIVED=${said[received]}
+  STREAM_DUPLICATES=${said[duplicates]} STREAM_GAP=${said[gap]} STREAM_LOST=$((said[sent] - said[received]))
+}
+
+stream_stop() {
+  local port=${1:-7000}
   kill "${_sender_pid[$port]}"
   wait "${_sender_pid[$port]}"
   pause 0.3 # what is on its way
   kill "${_receiver_pid[$port]}"
   wait "${_receiver_pid[$port]}"
-  while read -rd ' ' field; do said[${field%%=*}]=${field#*=}; done < <(cat "$base.sent" "$base.received" | tr '\n' ' ')
-  STREAM_SENT=${said[sent]} STREAM_REFUSED=${said[refused]} STREAM_RECEIVED=${said[received]}
-  STREAM_DUPLICATES=${said[duplicates]} STREAM_GAP=${said[gap]} STREAM_LOST=$((said[sent] - said[received]))
+  _stream_said "$port"
 }

@@ -15,8 +15,8 @@
 # shellcheck shell=bash
 # shellcheck source=../checks.sh
 source "$ESPALIER_ROOT/tests/checks.sh"
-# shellcheck source=../../lab/cluster/apiserver.sh
-source "$ESPALIER_ROOT/lab/cluster/apiserver.sh"
+# shellcheck source=../../lab/kubernetes/apiserver.sh
+source "$ESPALIER_ROOT/lab/kubernetes/apiserver.sh"
 
 crds=$ESPALIER_ROOT/crds
 

@@ -2,8 +2,8 @@
 # helm install on a bare cluster, a mesh policy: every node Ready by the kernel's own word, pods on different nodes speak, and on the wire
 # between the nodes goes ESP and IKE only.
 source "$ESPALIER_ROOT/tests/checks.sh"
-source "$ESPALIER_ROOT/lab/cluster/apiserver.sh"
-source "$ESPALIER_ROOT/lab/cluster/nodes.sh"
+source "$ESPALIER_ROOT/lab/kubernetes/apiserver.sh"
+source "$ESPALIER_ROOT/lab/kubernetes/nodes.sh"
 source "$ESPALIER_ROOT/tests/chart.sh"
 
 check "two pods are wanted" kubectl apply -f - <<'Y'

@@ -2,7 +2,7 @@
 # The chart: what it refuses, what it installs, that its rights are those of deploy/, upgrade, and what an uninstall leaves.
 # lab: --timeout 400
 source "$ESPALIER_ROOT/tests/api/lib.sh"
-PATH=$("$ESPALIER_ROOT/lab/cluster/binaries" --path helm):$PATH
+PATH=$("$ESPALIER_ROOT/lab/kubernetes/binaries" --path helm):$PATH
 source "$ESPALIER_ROOT/tests/chart.sh"
 everything=(--set podMonitor.enabled=true --set prometheusRule.enabled=true)
 install() { helm "$1" espalier "$chart" -n espalier-system "${@:2}"; }

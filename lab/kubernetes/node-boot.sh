@@ -22,7 +22,7 @@ PATH=$(cat "$cluster/programs"):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 say() { echo "node$n $(cut -d' ' -f1 /proc/uptime) s: $*"; }
 
 hostname "node$n"
-modprobe -a br_netfilter veth bridge nf_tables nft_masq nft_nat nft_fib_ipv4 nft_fib_ipv6 nft_numgen nft_ct nft_xfrm nf_conntrack esp4 esp6 xfrm_user
+modprobe -a br_netfilter veth bridge nf_tables nft_masq nft_nat nft_fib_ipv4 nft_fib_ipv6 nft_numgen nft_ct nft_xfrm nf_conntrack esp4 esp6 xfrm_user virtio_blk ext4 vxlan
 ip link set lo up
 ip link set eth0 up
 ip addr add "10.10.0.1$n/24" dev eth0
@@ -30,27 +30,43 @@ ip -6 addr add "fd00:10::1$n/64" dev eth0 nodad
 ip route add default via 10.10.0.1
 ip -6 route add default via fd00:10::1
 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+via4=10.10.0.1 via6=fd00:10::1
+if [ "$(argument NETWORK)" = vxlan ]; then
+  via4=10.245.0.1 via6=fd00:245::1
+  ip link add vxlan0 type vxlan id 1 dstport 8472 local "10.10.0.1$n" nolearning
+  ip addr add "${via4}$n/24" dev vxlan0
+  ip -6 addr add "${via6}$n/64" dev vxlan0 nodad
+  ip link set vxlan0 up
+fi
 for ((m = 1; m <= $(argument NODES); m++)); do
-  [ "$m" = "$n" ] || { ip route add "10.244.$m.0/24" via "10.10.0.1$m"; ip -6 route add "fd00:244:$m::/64" via "fd00:10::1$m"; }
+  [ "$m" != "$n" ] || continue
+  # Asked of every node, as there is no multicast to ask by.
+  [ ! -e /sys/class/net/vxlan0 ] || bridge fdb append 00:00:00:00:00:00 dev vxlan0 dst "10.10.0.1$m"
+  ip route add "10.244.$m.0/24" via "$via4$m"
+  ip -6 route add "fd00:244:$m::/64" via "$via6$m"
 done
 mkdir -p /sys/fs/cgroup/init
 for process in $(cat /sys/fs/cgroup/cgroup.procs); do echo "$process" >/sys/fs/cgroup/init/cgroup.procs 2>/dev/null; done
 for controller in cpuset cpu io memory pids; do echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control; done
-for folder in /var/lib/containerd /var/lib/kubelet /var/log/pods /var/lib/cni /var/lib/espalier; do
-  mkdir -p "$folder"
-  mount -t tmpfs tmpfs "$folder"
+mkdir -p /disk /run/k
+mount /dev/vda /disk
+for folder in /var/lib/containerd /var/lib/kubelet /var/log/pods /var/lib/cni /var/lib/espalier /etc/cni /opt/cni; do
+  mkdir -p "$folder" "/disk$folder"
+  mount --bind "/disk$folder" "$folder"
 done
 mount --make-rshared /
-mkdir -p /etc/cni/net.d /run/k
 
 cat >/run/k/containerd.toml <<T
 version = 3
 [plugins."io.containerd.cri.v1.images".pinned_images]
   sandbox = "registry.local/pause:1"
 [plugins."io.containerd.cri.v1.runtime".cni]
-  bin_dirs = ["$(sed 's/:/", "/g' "$cluster/cni-programs")"]
+  bin_dirs = ["/opt/cni/bin", "$(sed 's/:/", "/g' "$cluster/cni-programs")"]
 T
-cat >/etc/cni/net.d/10-base.conflist <<T
+first_boot=''
+[ -e /etc/cni/net.d/10-base.conflist ] || first_boot=yes
+mkdir -p /etc/cni/net.d /opt/cni/bin
+[ -z "$first_boot" ] || cat >/etc/cni/net.d/10-base.conflist <<T
 {"cniVersion": "1.1.0", "name": "base", "plugins": [
   {"type": "bridge", "bridge": "cni0", "isGateway": true, "ipam": {"type": "host-local",
     "ranges": [[{"subnet": "10.244.$n.0/24"}], [{"subnet": "fd00:244:$n::/64"}]], "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}}]}
@@ -80,7 +96,7 @@ T
 containerd --config /run/k/containerd.toml >/run/k/containerd.log 2>&1 &
 until ctr version >/dev/null 2>&1; do sleep 0.5; done
 say containerd
-for image in "$cluster"/images/*.tar; do ctr -n k8s.io images import "$image" >/dev/null; done
+[ -z "$first_boot" ] || for image in "$cluster"/images/*.tar; do ctr -n k8s.io images import "$image" >/dev/null; done
 say images
 kube-proxy --config /run/k/proxy.yaml >/run/k/proxy.log 2>&1 &
 kubelet --config /run/k/kubelet.yaml --kubeconfig "$cluster/node$n.kubeconfig" --hostname-override "node$n" \
