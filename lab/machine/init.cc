@@ -117,13 +117,13 @@ void must_mount(const std::string& source, const std::string& target, const char
 }
 
 // The host's own mounts of file systems that hold files, below the root: an overlay of / does not
-// show them.
+// show them. A /tmp in memory is one; what the machine has its own of (/dev, /proc, /run, /sys) is
+// not.
 std::vector<std::string> mounts_with_files() {
-  static const std::array<const char*, 22> kNoFiles = {
-      "proc",      "sysfs",       "devtmpfs", "devpts",    "tmpfs",      "mqueue",
-      "hugetlbfs", "cgroup",      "debugfs",  "tracefs",   "securityfs", "pstore",
-      "configfs",  "fusectl",     "bpf",      "cgroup2",   "efivarfs",   "ramfs",
-      "autofs",    "binfmt_misc", "nsfs",     "rpc_pipefs"};
+  static const std::array<const char*, 21> kNoFiles = {
+      "proc",    "sysfs",    "devtmpfs",   "devpts", "mqueue",      "hugetlbfs", "cgroup",
+      "debugfs", "tracefs",  "securityfs", "pstore", "configfs",    "fusectl",   "bpf",
+      "cgroup2", "efivarfs", "ramfs",      "autofs", "binfmt_misc", "nsfs",      "rpc_pipefs"};
   std::vector<std::string> found;
   std::ifstream in("/proc/self/mountinfo");
   for (std::string line; std::getline(in, line);) {
@@ -137,7 +137,9 @@ std::vector<std::string> mounts_with_files() {
     fields >> type;
     const bool no_files = std::any_of(kNoFiles.begin(), kNoFiles.end(),
                                       [&](const char* name) { return type == name; });
-    if (target != "/" && !no_files && target.find('\\') == std::string::npos)
+    const std::string top = target.substr(0, target.find('/', 1));
+    const bool own = top == "/dev" || top == "/proc" || top == "/run" || top == "/sys";
+    if (target != "/" && !own && !no_files && target.find('\\') == std::string::npos)
       found.push_back(target);
   }
   return found;
