@@ -61,6 +61,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--socket", options.socket, "Unix socket of the local gRPC service")
       ->capture_default_str();
+  app.add_option("--pod-socket", options.pod_socket,
+                 "Unix socket where espalier-cni asks whether a pod is covered; none if not given");
   app.add_option("--metrics", options.metrics,
                  "ADDR:PORT for Prometheus, /healthz and /readyz; left out: none");
   app.add_option("--nss-database", database,

@@ -27,6 +27,7 @@
 #include "nodeagent/runtime/folder_watch.h"
 #include "nodeagent/runtime/loop.h"
 #include "nodeagent/runtime/metered_kernel.h"
+#include "nodeagent/runtime/pod_service.h"
 #include "nodeagent/runtime/state_file.h"
 #include "nodeagent/runtime/version.h"
 #include "nodeagent/runtime/worker_pool.h"
@@ -112,6 +113,7 @@ struct Agent::Parts {
   std::unique_ptr<Cluster> cluster;
   std::unique_ptr<Commands> commands;
   std::unique_ptr<rpc::RpcServer> server;
+  std::unique_ptr<PodService> pod_service;
   std::unique_ptr<telemetry::MetricsServer> metrics;
   Loop::DeadlineId deadline{};
   // Handshakes take several times the memory that their SAs keep; it goes back once they are over.
@@ -138,11 +140,13 @@ struct Agent::Parts {
   void settle();
   void publish();
   [[nodiscard]] std::optional<telemetry::ConnectionStatus> status_of(std::string_view name) const;
+  [[nodiscard]] pods::PodAnswer pods_covered() const;
   void on_signal(int signal);
 };
 
 Agent::Parts::~Parts() {
   metrics.reset();
+  pod_service.reset();
   server.reset();
   commands.reset();
   watch.reset();
@@ -259,6 +263,12 @@ Status Agent::Parts::start() {
   auto served = rpc::RpcServer::start(cell, *commands, local);
   if (!served) return forward(served);
   server = std::move(*served);
+  if (!options.pod_socket.empty()) {
+    auto made = PodService::listen(*loop, options.pod_socket,
+                                   [this](const pods::PodRequest&) { return pods_covered(); });
+    if (!made) return forward(made);
+    pod_service = std::move(*made);
+  }
   if (!options.metrics.empty()) {
     telemetry::MetricsServer::Options where;
     where.address = options.metrics;
@@ -348,6 +358,19 @@ std::optional<telemetry::ConnectionStatus> Agent::Parts::status_of(std::string_v
   const auto found = std::find_if(snapshot.connections.begin(), snapshot.connections.end(),
                                   [&](const auto& connection) { return connection.name == name; });
   return found == snapshot.connections.end() ? std::nullopt : std::optional(*found);
+}
+
+// The plan speaks of the node's pods by their ranges, so a pod is covered, whatever its address,
+// once the kernel has what the plan wants.
+pods::PodAnswer Agent::Parts::pods_covered() const {
+  const telemetry::PlanStatus plan =
+      controller->snapshot(process::monotonic_now(), process::wall_now()).plan;
+  if (plan.hash.empty()) return {false, "node " + options.node + " has no plan yet", std::nullopt};
+  if (!plan.applied) {
+    return {false, "the kernel of node " + options.node + " does not have all of the plan yet",
+            std::nullopt};
+  }
+  return {true, "", std::nullopt};
 }
 
 void Agent::Parts::read_kernel_events() {

@@ -25,7 +25,8 @@ struct AgentOptions {
   std::string node;
   std::string state = "/var/lib/espalier";
   std::string socket = "/run/espalier/agent.sock";
-  std::string metrics;  // ADDR:PORT; empty: none
+  std::string pod_socket;  // where espalier-cni asks; empty: nowhere
+  std::string metrics;     // ADDR:PORT; empty: none
   std::optional<std::string> nss_database;
   std::optional<std::string> nss_password_file;
   bool fips = false;

@@ -3,9 +3,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/process/fd.h"
 #include "nodeagent/dataplane/xfrm/socket_policy.h"
 #include "nodeagent/net/socket_address.h"
-#include "nodeagent/runtime/fd.h"
 
 namespace espalier::runtime {
 
@@ -72,7 +72,7 @@ void SocketNetwork::flush_one(std::size_t index) {
 std::optional<IpAddress> SocketNetwork::source_towards(const IpAddress& remote) {
   // Connecting a UDP socket sends nothing and makes the kernel choose a route and a source.
   const int family = remote.is_v4() ? AF_INET : AF_INET6;
-  const Fd probe(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const process::Fd probe(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!probe.valid() || !dataplane::xfrm::set_socket_bypass(probe.get(), remote.family()))
     return std::nullopt;
   const auto to = net::to_socket_address({remote, 500});

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include "nodeagent/runtime/fd.h"
+#include "base/process/fd.h"
 #include "nodeagent/runtime/log_line.h"
 
 namespace espalier::runtime {
@@ -71,8 +71,8 @@ class EventLogTest : public ::testing::Test {
   void SetUp() override {
     std::array<int, 2> ends{};
     ASSERT_EQ(pipe(ends.data()), 0);
-    reader_ = Fd(ends[0]);
-    writer_ = Fd(ends[1]);
+    reader_ = process::Fd(ends[0]);
+    writer_ = process::Fd(ends[1]);
   }
   std::string written() {
     writer_.reset();
@@ -83,8 +83,8 @@ class EventLogTest : public ::testing::Test {
     }
     return all;
   }
-  Fd reader_;
-  Fd writer_;
+  process::Fd reader_;
+  process::Fd writer_;
 };
 
 TEST_F(EventLogTest, WritesTextLinesOfTheLevelAndAbove) {

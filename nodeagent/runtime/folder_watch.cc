@@ -21,7 +21,7 @@ constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
 Result<std::unique_ptr<FolderWatch>> FolderWatch::open(Loop& loop, std::string folder,
                                                        Options options,
                                                        std::function<void()> on_change) {
-  Fd inotify(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  process::Fd inotify(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!inotify.valid()) return fail(Code::kIo, "inotify_init1", std::strerror(errno));
   std::unique_ptr<FolderWatch> made(
       new FolderWatch(loop, std::move(folder), options, std::move(on_change), std::move(inotify)));
@@ -34,7 +34,7 @@ Result<std::unique_ptr<FolderWatch>> FolderWatch::open(Loop& loop, std::string f
 }
 
 FolderWatch::FolderWatch(Loop& loop, std::string folder, Options options,
-                         std::function<void()> on_change, Fd inotify)
+                         std::function<void()> on_change, process::Fd inotify)
     : loop_(loop),
       folder_(std::move(folder)),
       options_(options),

@@ -12,9 +12,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/process/fd.h"
 #include "base/result.h"
 #include "nodeagent/runtime/debounce.h"
-#include "nodeagent/runtime/fd.h"
 #include "nodeagent/runtime/loop.h"
 
 namespace espalier::runtime {
@@ -44,7 +44,7 @@ class FolderWatch {
 
  private:
   FolderWatch(Loop& loop, std::string folder, Options options, std::function<void()> on_change,
-              Fd inotify);
+              process::Fd inotify);
   [[nodiscard]] Status watch();
   void on_readable();
   void on_due();
@@ -56,7 +56,7 @@ class FolderWatch {
   std::string folder_;
   Options options_;
   std::function<void()> on_change_;
-  Fd inotify_;
+  process::Fd inotify_;
   int watch_ = -1;
   Debounce debounce_;
   Loop::DeadlineId due_;

@@ -46,11 +46,11 @@ void drain(int fd) {
 }  // namespace
 
 Result<std::unique_ptr<Loop>> Loop::create() {
-  Fd epoll(epoll_create1(EPOLL_CLOEXEC));
+  process::Fd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return fail(Code::kIo, "epoll_create1", errno_text(errno));
-  Fd timer(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
+  process::Fd timer(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!timer.valid()) return fail(Code::kIo, "timerfd_create", errno_text(errno));
-  Fd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  process::Fd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return fail(Code::kIo, "eventfd", errno_text(errno));
   auto added = control(epoll.get(), EPOLL_CTL_ADD, timer.get(), EPOLLIN, kTimerToken);
   if (!added) return forward(added);
@@ -114,7 +114,7 @@ Status Loop::on_signals(std::initializer_list<int> signals, SignalCallback callb
   for (const int signal : signals) sigaddset(&set, signal);
   const int blocked = pthread_sigmask(SIG_BLOCK, &set, nullptr);
   if (blocked != 0) return fail(Code::kIo, "pthread_sigmask", errno_text(blocked));
-  signals_ = Fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  signals_ = process::Fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_.valid()) return fail(Code::kIo, "signalfd", errno_text(errno));
   return add(signals_.get(), EPOLLIN,
              [this, callback = std::move(callback)](std::uint32_t) { read_signals(callback); });

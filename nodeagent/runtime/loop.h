@@ -18,9 +18,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/process/fd.h"
 #include "base/result.h"
 #include "base/time.h"
-#include "nodeagent/runtime/fd.h"
 
 namespace espalier::runtime {
 
@@ -72,7 +72,7 @@ class Loop {
     Callback callback;
   };
 
-  Loop(Fd epoll, Fd timer, Fd wake)
+  Loop(process::Fd epoll, process::Fd timer, process::Fd wake)
       : epoll_(std::move(epoll)), timer_(std::move(timer)), wake_(std::move(wake)) {}
   void turn();
   void run_deadlines();
@@ -80,10 +80,10 @@ class Loop {
   void arm_timer();
   void read_signals(const SignalCallback& callback);
 
-  Fd epoll_;
-  Fd timer_;
-  Fd wake_;
-  Fd signals_;
+  process::Fd epoll_;
+  process::Fd timer_;
+  process::Fd wake_;
+  process::Fd signals_;
   std::uint64_t next_token_ = 1;
   std::unordered_map<std::uint64_t, std::shared_ptr<Watch>> watches_;  // by epoll token
   std::unordered_map<int, std::uint64_t> tokens_;                      // by fd

@@ -126,8 +126,8 @@ TEST(Loop, ReusesTheIdOfARemovedDeadline) {
 
 TEST(Loop, ARemovedDescriptorIsNotCalledInTheSameRound) {
   const auto loop = make_loop();
-  const Fd a(eventfd(0, EFD_NONBLOCK));
-  const Fd b(eventfd(0, EFD_NONBLOCK));
+  const process::Fd a(eventfd(0, EFD_NONBLOCK));
+  const process::Fd b(eventfd(0, EFD_NONBLOCK));
   int calls = 0;
   const auto remove_both = [&](std::uint32_t) {
     ++calls;
@@ -145,7 +145,7 @@ TEST(Loop, ARemovedDescriptorIsNotCalledInTheSameRound) {
 
 TEST(Loop, ADescriptorIsWatchedOnceAndCanBeChanged) {
   const auto loop = make_loop();
-  const Fd fd(eventfd(0, EFD_NONBLOCK));
+  const process::Fd fd(eventfd(0, EFD_NONBLOCK));
   std::uint32_t seen = 0;
   ASSERT_TRUE(loop->add(fd.get(), EPOLLIN, [&](std::uint32_t events) {
     seen = events;

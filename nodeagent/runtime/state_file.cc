@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "nodeagent/runtime/fd.h"
+#include "base/process/fd.h"
 
 namespace espalier::runtime {
 namespace {
@@ -43,7 +43,7 @@ Status StateFile::save(std::string_view text) {
   const std::string path = folder_ + "/" + name_;
   const std::string fresh = path + ".new";
   {
-    const Fd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    const process::Fd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (file.get() < 0) return io_failure(fresh, "open");
     for (std::string_view rest = text; !rest.empty();) {
       const ssize_t written = ::write(file.get(), rest.data(), rest.size());
@@ -54,7 +54,7 @@ Status StateFile::save(std::string_view text) {
     if (::fsync(file.get()) != 0) return io_failure(fresh, "fsync");
   }
   if (::rename(fresh.c_str(), path.c_str()) != 0) return io_failure(path, "rename");
-  const Fd folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const process::Fd folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() >= 0 && ::fsync(folder.get()) != 0 && errno != EINVAL)
     return io_failure(folder_, "fsync");
   return {};

@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-namespace espalier::runtime {
+namespace espalier::process {
 
 class Fd {
  public:
@@ -34,4 +34,4 @@ class Fd {
   int fd_ = -1;
 };
 
-}  // namespace espalier::runtime
+}  // namespace espalier::process
