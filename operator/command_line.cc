@@ -1,4 +1,5 @@
 // The only file that sees CLI11; its exceptions stop here.
+#include <chrono>
 #include <exception>
 #include <ostream>
 
@@ -6,6 +7,7 @@
 
 #include "operator/commands.h"
 #include "operator/run/operator_run.h"
+#include "operator/run/uninstall_run.h"
 
 namespace espalier::operator_cli {
 
@@ -27,6 +29,19 @@ constexpr const char* kRunFooter =
     "Example:\n"
     "  espalier-operator run --kubeconfig ~/.kube/config --namespace espalier-system \\\n"
     "                        --metrics 127.0.0.1:9465 --leader-elect\n";
+
+constexpr const char* kUninstallFooter =
+    "Scales the operator to nothing, gives every node an empty plan, waits until every agent has\n"
+    "taken its encryption out of the kernel, and removes NodePolicies, NodeEndpoints and "
+    "PodSlices.\n"
+    "IPsecPolicies, Tunnels and Secrets stay. Between two nodes under Required no packet passes "
+    "from\n"
+    "the moment the first has its empty plan until the second has: turn policies to Preferred "
+    "before\n"
+    "where that matters.\n"
+    "Exit status:\n"
+    "  0  done; agents and operator can be removed\n"
+    "  1  not done, and the operator runs again; the log, on standard error, names the nodes\n";
 
 void add_folder(CLI::App& command, std::string& manifests, bool& keep_going) {
   command.add_option("--manifests", manifests, "Folder with *.yaml, *.yml and *.json manifests")
@@ -118,6 +133,23 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
         ->capture_default_str()
         ->check(CLI::IsMember({"json", "text"}));
 
+    operator_run::UninstallOptions uninstall_options;
+    unsigned timeout = 300;
+    CLI::App* uninstall_command = app.add_subcommand(
+        "uninstall", "Take encryption off every node, before the agents are removed");
+    uninstall_command->footer(kUninstallFooter);
+    uninstall_command
+        ->add_option("--kubeconfig", uninstall_options.kubeconfig,
+                     "Its current context (default: the pod's own ServiceAccount)")
+        ->type_name("FILE");
+    uninstall_command->add_option("--namespace", uninstall_options.ns, "The operator's")
+        ->capture_default_str()
+        ->type_name("NS");
+    uninstall_command->add_option("--timeout", timeout, "Seconds, for all of it")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 86400))
+        ->type_name("SECONDS");
+
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -125,6 +157,10 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
     }
     if (render_command->parsed()) return render(render_options, out, err);
     if (explain_command->parsed()) return explain(explain_options, out, err);
+    if (uninstall_command->parsed()) {
+      uninstall_options.timeout = std::chrono::seconds(timeout);
+      return operator_run::uninstall(uninstall_options);
+    }
     if (pod_network == "Overlay") run_options.pod_network = crds::PodNetwork::kOverlay;
     if (log_format == "text") run_options.log_format = operator_run::LogFormat::kText;
     return operator_run::run(run_options);

@@ -132,7 +132,8 @@ Response FakeApiServer::update(Kind& kind, const Target& target, Json object,
                     "and try again");
   }
   if (kind.serving.status_subresource) {
-    // A subresource takes its own part and nothing else; /approval is a request's conditions.
+    // A subresource takes its own part and nothing else; /approval is a request's conditions, and
+    // /scale the replicas.
     Json merged = target.subresource.empty() ? object : before;
     const Json& status_from = target.subresource == "status" ? object : before;
     merged.erase("status");
@@ -140,6 +141,10 @@ Response FakeApiServer::update(Kind& kind, const Target& target, Json object,
     if (const Json* conditions = find_field(object, "status.conditions");
         conditions != nullptr && target.subresource == "approval") {
       merged["status"]["conditions"] = *conditions;
+    }
+    if (const Json* replicas = find_field(object, "spec.replicas");
+        replicas != nullptr && target.subresource == "scale") {
+      merged["spec"]["replicas"] = *replicas;
     }
     object = std::move(merged);
   }

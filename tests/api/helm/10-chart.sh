@@ -82,13 +82,28 @@ check "  to the new values" field deployment/espalier-operator '{.spec.replicas}
 check "  and keeps what the operator filled in" field role/espalier-agent-secrets '{.rules[0].resourceNames[0]}' ppk
 
 left() { kubectl get "$1" -A -l app.kubernetes.io/instance=espalier -o name; }
-kinds=deployments,daemonsets,pods,poddisruptionbudgets,serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings,configmaps,validatingadmissionpolicies,validatingadmissionpolicybindings
+kinds=deployments,daemonsets,jobs,pods,poddisruptionbudgets,serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings,configmaps,validatingadmissionpolicies,validatingadmissionpolicybindings
 check "something is there" test -n "$(left $kinds)"
-check "it uninstalls" helm uninstall espalier -n espalier-system
+# There is no kubelet here: what the Job would run runs beside, with the same arguments and rights.
+uninstall() {
+  local ended arguments
+  helm uninstall espalier -n espalier-system --timeout 100s &
+  ended=$!
+  wait_until 60 kubectl get job/espalier-uninstall -n espalier-system
+  mapfile -t arguments < <(arguments job/espalier-uninstall)
+  espalier-operator uninstall "${arguments[@]}" --kubeconfig "$API/operator.kubeconfig"
+  kubectl patch job/espalier-uninstall -n espalier-system --subresource status --type merge -p "{\"status\": {\"succeeded\": 1, \"startTime\": \"$now\",
+    \"completionTime\": \"$now\", \"conditions\": [{\"type\": \"SuccessCriteriaMet\", \"status\": \"True\", \"lastTransitionTime\": \"$now\"},
+    {\"type\": \"Complete\", \"status\": \"True\", \"lastTransitionTime\": \"$now\"}]}}" >/dev/null
+  wait "$ended"
+}
+now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+check "it uninstalls, nodes first" uninstall
+check "  no node has a plan" test -z "$(kubectl get nodepolicies,nodeendpoints,podslices -o name)"
 check "  and leaves none of its own" test -z "$(left $kinds)"
 check "  but the CRDs" test "$(left crds | wc -l)" = 5
 check "  with the users' policies" kubectl get ipsecpolicy cluster
 check "it installs again beside them" install install
-check "told to purge" install upgrade --set crds.keep=false
-check "  it uninstalls" helm uninstall espalier -n espalier-system
+check "told to purge" install upgrade --set crds.keep=false,uninstall.clearNodes=false
+check "  it uninstalls, left alone" helm uninstall espalier -n espalier-system
 check "  and leaves no CRD" wait_until 60 eval '[ -z "$(left crds)" ]'

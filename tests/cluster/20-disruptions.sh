@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# What a cluster lives through, under numbered UDP packets between pods of two nodes, 100 a second: Preferred turned to Required, the agents rolled,
+# an agent killed, the operator gone for five minutes, the API server restarted, another node rebooted, the chart upgraded. Nothing is lost that
+# the same cluster did not lose before Espalier was there, and on the wire goes nothing in clear.
+# lab: --nodes 3 --timeout 3600
+source "$ESPALIER_ROOT/tests/checks.sh"
+source "$ESPALIER_ROOT/lab/kubernetes/apiserver.sh"
+source "$ESPALIER_ROOT/lab/kubernetes/nodes.sh"
+source "$ESPALIER_ROOT/tests/chart.sh"
+
+check "a pod on each node is wanted" kubectl apply -f - <<'Y'
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: app}
+spec:
+  selector: {matchLabels: {app: app}}
+  template:
+    metadata: {labels: {app: app}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - {name: app, image: "registry.local/busybox:1", imagePullPolicy: Never, command: [sleep, "100000"]}
+Y
+check "  and runs" kubectl rollout status daemonset/app --timeout 240s
+ip_on() { kubectl get pods -l app=app --field-selector "spec.nodeName=node$1,status.phase=Running" -o jsonpath='{.items[0].status.podIP}'; }
+ip1=$(ip_on 1) ip2=$(ip_on 2)
+
+# disturb WHAT COMMAND…: the command succeeds while packets flow; what was lost is compared with $allowed, once that is known.
+allowed='' told=()
+disturb() {
+  local what=$1
+  shift
+  pod_stream_start 1 "$ip1" 2 "$ip2" 100 7000
+  check "$what" "$@"
+  pod_stream_stop 7000
+  told+=("$(printf '%-46s %7d sent %5d lost, longest gap %4d' "$what" "$STREAM_SENT" "$STREAM_LOST" "$STREAM_GAP")")
+  note "${told[-1]}"
+  if [ -n "$allowed" ]; then
+    check "  cost no more packets than before Espalier ($allowed)" test "$STREAM_LOST" -le "$allowed"
+    check "  and none came twice" test "$STREAM_DUPLICATES" -eq 0
+  fi
+}
+reboot_3() { reboot_node 3 && wait_until 600 rebooted 3; }
+
+disturb "without Espalier: the API server restarted" api_restart
+lost=$STREAM_LOST
+disturb "without Espalier: node 3 rebooted" reboot_3
+allowed=$((lost + STREAM_LOST))
+
+values=(--set image.pullPolicy=Never --set operator.logFormat=text --set agent.logFormat=text)
+check "helm installs" helm install espalier "$chart" -n espalier-system --create-namespace "${values[@]}"
+agents() { kubectl rollout status daemonset/espalier-agent -n espalier-system --timeout 400s; }
+check "the agents are ready" agents
+policy() {
+  kubectl apply -f - <<Y
+apiVersion: espalier.io/v1alpha1
+kind: IPsecPolicy
+metadata: {name: cluster}
+spec:
+  enforcement: $1
+  traffic: [NodeToNode, PodToPod, PodToNode]
+  authentication: {type: X509}
+Y
+}
+# Ready of the generation that was applied last.
+ready() {
+  [ "$(kubectl get ipsecpolicy cluster -o jsonpath='{.metadata.generation} {.status.conditions[?(@.type=="Ready")].status}')" = \
+    "$(kubectl get ipsecpolicy cluster -o jsonpath='{.status.conditions[?(@.type=="Ready")].observedGeneration}') True" ]
+}
+become() { policy "$1" && wait_until 300 ready; }
+disturb "Preferred applied" become Preferred
+disturb "turned to Required" become Required
+kubectl get ipsecpolicies,nodepolicies 2>&1 | sed 's/^/     /'
+
+node_of() { echo "host 10.10.0.1$1 or net 10.244.$1.0/24 or host fd00:10::1$1 or net fd00:244:$1::/64"; }
+between="($(node_of 1)) and ($(node_of 2))"
+# Errors of IPsec on the nodes between which packets flow.
+errors() { for n in 1 2; do on $n cat /proc/net/xfrm_stat; done | grep -v '\b0$' || true; }
+before=$(errors)
+capture_start /run/wire.pcap
+
+rolled() { kubectl rollout restart daemonset/espalier-agent -n espalier-system && agents; }
+disturb "the agents rolled" rolled
+
+killed() {
+  local pid
+  pid=$(on 1 pgrep -f '^/usr/bin/espalier-agent ')
+  on 1 kill -9 "$pid"
+  pause 3
+  wait_until 120 on 1 pgrep -f '^/usr/bin/espalier-agent ' && agents
+}
+disturb "an agent killed with SIGKILL" killed
+
+operators() { kubectl get pods -n espalier-system -l app.kubernetes.io/component=operator --no-headers | grep -c . || true; }
+gone() { [ "$(operators)" = 0 ]; }
+away() {
+  wanted=$(kubectl get deployment espalier-operator -n espalier-system -o jsonpath='{.spec.replicas}')
+  kubectl scale deployment espalier-operator -n espalier-system --replicas 0
+  wait_until 120 gone
+  pause 300
+  gone
+}
+disturb "the operator gone for five minutes" away
+back() { kubectl scale deployment espalier-operator -n espalier-system --replicas "$wanted" && kubectl rollout status deployment/espalier-operator -n espalier-system --timeout 300s; }
+disturb "the operator back" back
+disturb "the API server restarted" api_restart
+disturb "node 3 rebooted" reboot_3
+check "its agent is ready again" agents
+check "the policy is Ready" wait_until 300 ready
+upgraded() { helm upgrade espalier "$chart" -n espalier-system "${values[@]}" --set agent.logLevel=debug --wait --timeout 400s; }
+disturb "helm upgrade" upgraded
+
+check "the capture is whole" capture_stop /run/wire.pcap
+check "between the two nodes went ESP and IKE only" capture_assert_only_esp_ike /run/wire.pcap "$between"
+equal "IPsec refused nothing on them" "$before" "$(errors)"
+printf '     %s\n' "${told[@]}"
