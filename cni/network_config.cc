@@ -1,7 +1,6 @@
 #include "cni/network_config.h"
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <utility>
 
@@ -10,17 +9,9 @@
 namespace espalier::cni {
 namespace {
 
-constexpr std::array kVersions{SpecVersion::k040, SpecVersion::k100, SpecVersion::k110};
-
 // A unix socket's path has this many octets at most, without the terminating one (unix(7)).
 constexpr std::size_t kLongestSocketPath = 107;
 constexpr std::size_t kLongestNamespace = 63;  // RFC 1123 label
-
-std::optional<SpecVersion> find_version(std::string_view text) {
-  const auto found = std::find_if(kVersions.begin(), kVersions.end(),
-                                  [&](SpecVersion each) { return name_of(each) == text; });
-  return found == kVersions.end() ? std::nullopt : std::optional(*found);
-}
 
 tl::unexpected<Failure> bad(const std::string& field, std::string detail) {
   return refuse(FailureCode::kBadConfig, field + ": " + std::move(detail));
@@ -35,9 +26,9 @@ Outcome<SpecVersion> read_version(const Json& config) {
   const Json* version = member(config, "cniVersion");
   if (version != nullptr && !version->is_string()) return bad("cniVersion", "must be a string");
   const std::string text = version == nullptr ? "0.1.0" : version->get<std::string>();
-  if (const auto known = find_version(text)) return *known;
+  if (const auto known = spec_version(text)) return *known;
   return refuse(FailureCode::kIncompatibleVersion, "cniVersion: '" + text + "' is not supported",
-                "supported are 0.4.0, 1.0.0, 1.1.0");
+                "supported are " + supported_versions());
 }
 
 Outcome<void> read_socket(const Json& value, NetworkConfig& config) {
@@ -213,6 +204,7 @@ Outcome<Json> read_object(std::string_view text) {
 
 // Sections 2 and "Version considerations": CHECK came with 0.4.0, GC and STATUS with 1.1.0.
 bool has_command(SpecVersion version, Command command) {
+  if (command == Command::kCheck) return version >= SpecVersion::k040;
   return version == SpecVersion::k110 || (command != Command::kGc && command != Command::kStatus);
 }
 
@@ -220,6 +212,10 @@ bool has_command(SpecVersion version, Command command) {
 
 std::string_view name_of(SpecVersion version) {
   switch (version) {
+    case SpecVersion::k030:
+      return "0.3.0";
+    case SpecVersion::k031:
+      return "0.3.1";
     case SpecVersion::k040:
       return "0.4.0";
     case SpecVersion::k100:
@@ -228,6 +224,19 @@ std::string_view name_of(SpecVersion version) {
       return "1.1.0";
   }
   return "1.1.0";
+}
+
+std::optional<SpecVersion> spec_version(std::string_view text) {
+  const auto found = std::find_if(kSpecVersions.begin(), kSpecVersions.end(),
+                                  [&](SpecVersion each) { return name_of(each) == text; });
+  return found == kSpecVersions.end() ? std::nullopt : std::optional(*found);
+}
+
+std::string supported_versions() {
+  std::string text;
+  for (const SpecVersion each : kSpecVersions)
+    text += (text.empty() ? "" : ", ") + std::string(name_of(each));
+  return text;
 }
 
 Outcome<NetworkConfig> read_network_config(Command command, std::string_view text) {
@@ -240,7 +249,7 @@ Outcome<NetworkConfig> read_network_config(Command command, std::string_view tex
   if (!has_command(*version, command)) {
     return refuse(FailureCode::kIncompatibleVersion,
                   "cniVersion: '" + std::string(name_of(*version)) + "' has no such command",
-                  "GC and STATUS came with 1.1.0");
+                  "CHECK came with 0.4.0, GC and STATUS with 1.1.0");
   }
   if (command == Command::kDel) return config;
   if (auto read = read_fields(*json, config); !read) {

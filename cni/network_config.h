@@ -11,6 +11,7 @@
 // addresses the pod has. Never crashes, whatever the octets.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -29,9 +30,14 @@ namespace espalier::cni {
 // Keys stay in the order in which they came.
 using Json = nlohmann::ordered_json;
 
-enum class SpecVersion : std::uint8_t { k040, k100, k110 };
+// From the first on in which plugins are chained as they are today; older ones sort first.
+enum class SpecVersion : std::uint8_t { k030, k031, k040, k100, k110 };
+inline constexpr std::array kSpecVersions{SpecVersion::k030, SpecVersion::k031, SpecVersion::k040,
+                                          SpecVersion::k100, SpecVersion::k110};
 
 [[nodiscard]] std::string_view name_of(SpecVersion version);  // "1.1.0"
+[[nodiscard]] std::optional<SpecVersion> spec_version(std::string_view text);
+[[nodiscard]] std::string supported_versions();  // "0.3.0, 0.3.1, …", for people
 
 inline constexpr std::size_t kLargestInput = 1024 * 1024;  // octets of standard input
 

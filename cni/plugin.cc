@@ -135,10 +135,9 @@ Outcome<std::string> status(const NetworkConfig& config, AgentPort& agent) {
 }
 
 std::string version_text(SpecVersion asked) {
-  return text_of(Json{
-      {"cniVersion", name_of(asked)},
-      {"supportedVersions", Json::array({name_of(SpecVersion::k040), name_of(SpecVersion::k100),
-                                         name_of(SpecVersion::k110)})}});
+  Json supported = Json::array();
+  for (const SpecVersion each : kSpecVersions) supported.push_back(name_of(each));
+  return text_of(Json{{"cniVersion", name_of(asked)}, {"supportedVersions", std::move(supported)}});
 }
 
 Outcome<std::string> run(const Environment& environment, std::string_view input, AgentPort& agent,

@@ -112,7 +112,7 @@ TEST_F(PluginTest, AddAsksTheAgentAndPassesTheResultOn) {
 }
 
 TEST_F(PluginTest, EarlierVersionsHaveNoMtuInTheirResult) {
-  for (const char* version : {"0.4.0", "1.0.0"}) {
+  for (const char* version : {"0.3.0", "0.3.1", "0.4.0", "1.0.0"}) {
     links.set.clear();
     EXPECT_EQ(run("ADD", config(version)).text, config(version)["prevResult"].dump() + "\n");
     EXPECT_EQ(links.set.size(), 2U);
@@ -228,8 +228,10 @@ TEST_F(PluginTest, GcLooksAtItsListAndHasNothingToDo) {
 TEST_F(PluginTest, VersionNeedsNothing) {
   environment.clear();
   for (const char* input : {"", "{\"cniVersion\":\"1.1.0\"}", "{"}) {
-    EXPECT_EQ(run("VERSION", std::string(input)).text,
-              "{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[\"0.4.0\",\"1.0.0\",\"1.1.0\"]}\n");
+    EXPECT_EQ(
+        run("VERSION", std::string(input)).text,
+        R"({"cniVersion":"1.1.0","supportedVersions":["0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]})"
+        "\n");
   }
   EXPECT_THAT(run("VERSION", std::string(R"({"cniVersion":"0.4.0"})")).text,
               HasSubstr(R"("cniVersion":"0.4.0")"));
@@ -238,7 +240,8 @@ TEST_F(PluginTest, VersionNeedsNothing) {
 TEST_F(PluginTest, CommandsThatAVersionDoesNotHaveAreRefused) {
   EXPECT_EQ(failure("STATUS", config("1.0.0")), "1: cniVersion: '1.0.0' has no such command");
   EXPECT_EQ(failure("GC", config("0.4.0")), "1: cniVersion: '0.4.0' has no such command");
-  EXPECT_EQ(failure("ADD", config("0.3.1")), "1: cniVersion: '0.3.1' is not supported");
+  EXPECT_EQ(failure("CHECK", config("0.3.1")), "1: cniVersion: '0.3.1' has no such command");
+  EXPECT_EQ(failure("ADD", config("0.2.0")), "1: cniVersion: '0.2.0' is not supported");
   EXPECT_EQ(failure("ADD", config("2.0.0")), "1: cniVersion: '2.0.0' is not supported");
 }
 

@@ -14,7 +14,7 @@
 namespace {
 
 constexpr const char* kHelp =
-    R"(espalier-cni: the chained CNI plugin of Espalier (CNI 0.4.0, 1.0.0, 1.1.0).
+    R"(espalier-cni: the chained CNI plugin of Espalier (CNI 0.3.0 to 1.1.0).
 
 A container runtime starts it with CNI_… variables and a network configuration on standard input. It stands in a
 conflist after the plugin that makes pods' interfaces:
