@@ -197,9 +197,9 @@ using Output = std::variant<Send, RunCrypto, AllocateSpi, InstallInbound, Instal
 struct KernelSpi {
   Ticket ticket = 0;
   Result<std::uint32_t> spi;
-  // An SA that the engine does not know, of an earlier run, carries the outbound traffic of that
-  // Child. Where the peer began, the new Child then waits for a sign of the peer, as beside one
-  // that the engine knows.
+  // The outbound traffic of that Child passes already: by an SA that the engine does not know, of
+  // an earlier run, or in clear. Where the peer began, the new Child then waits for a sign of the
+  // peer, as beside one that the engine knows.
   bool carried = false;
 };
 // The answer to InstallInbound and InstallOutbound.

@@ -134,6 +134,9 @@ void Core::erase_link(Link& link) {
 OutboundForm Core::outbound_form(const Link& link, const Slot& slot) const {
   const plan::ChildPlan& child = *slot.plan;
   if (child.enforcement == plan::Enforcement::kRequired) return OutboundForm::kRequire;
+  // The peer takes its SAs away as soon as it hears of the end: nothing goes by ours from before
+  // on.
+  if (link.leaving) return OutboundForm::kAbsent;
   const bool transport = child.mode == plan::Mode::kTransport;
   const bool pass_after_failure = child.on_failure == plan::OnFailure::kPass;
   if (slot.outbound()) {
@@ -171,7 +174,7 @@ std::vector<WantedPolicy> Core::policies_of_link(const Link& link) const {
 }
 
 void Core::refresh_policies(const Link& link) {
-  if (link.leaving || link.parent != 0) return;  // what leaves keeps its policies to the end
+  if (link.parent != 0) return;
   policies.want(link.name, policies_of_link(link));
   policies_due = policies_due || policies.has_steps();
 }

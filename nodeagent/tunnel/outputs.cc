@@ -42,8 +42,11 @@ void Core::on_output(const ike::AllocateSpi& output) {
     answers.emplace_back(ike::KernelSpi{output.ticket, tl::unexpected(gone(output.connection))});
     return;
   }
+  // What passes in clear until there is an SA must not meet one that the peer does not have yet.
+  const bool passes =
+      slot->plan != nullptr && outbound_form(*link, *slot) != OutboundForm::kRequire;
   batch.allocate(output.ticket, {output.remote, output.local, slot->reqid, kernel_mode(*slot)},
-                 slot->adopted_outbound());
+                 slot->adopted_outbound() || passes);
 }
 
 void Core::on_output(ike::InstallInbound& output) {

@@ -312,10 +312,11 @@ void Core::leave(Link& link) {
   forget_engine(link);
   link.leaving = true;
   leaving.insert(link.id);
+  refresh_policies(link);
   timers.set({Timer::Kind::kLeave, {link.id, 0}}, now + kLeaveBound);
 }
 
-// A connection's policies go when nothing of it is left in engine and kernel.
+// A connection's last policies go when nothing of it is left in engine and kernel.
 void Core::finish_leaving() {
   const std::set<LinkId> candidates = leaving;
   for (const LinkId id : candidates) {
