@@ -61,22 +61,21 @@ std::string object_name(const Json& json, const std::string& kind) {
 }
 
 template <typename Kind>
-std::optional<Kind> decode_custom(const Cursor& root, Scope scope,
-                                  const Value<decltype(Kind::spec)>& spec) {
+Shape<Kind> custom(Scope scope, Value<decltype(Kind::spec)> spec) {
   Shape<Kind> shape;
   shape.ignored("apiVersion").ignored("kind").ignored("status");
   shape.required("metadata", &Kind::meta, metadata(scope));
-  shape.required("spec", &Kind::spec, spec);
-  auto object = shape.read(root);
-  if (object) object->meta.origin = root.document().origin;
-  return object;
+  shape.required("spec", &Kind::spec, std::move(spec));
+  return shape;
 }
 
-std::optional<Object> decode_secret(const Cursor& root) {
-  struct Written : Secret {
-    std::map<std::string, SecretBytes> string_data;
-    bool immutable = false;
-  };
+struct WrittenSecret : Secret {
+  std::map<std::string, SecretBytes> string_data;
+  bool immutable = false;
+};
+
+Shape<WrittenSecret> written_secret() {
+  using Written = WrittenSecret;
   Shape<Written> shape;
   shape.ignored("apiVersion").ignored("kind");
   shape.required("metadata", &Written::meta, metadata(Scope::kNamespacedOrOperators));
@@ -84,36 +83,51 @@ std::optional<Object> decode_secret(const Cursor& root) {
   shape.optional("data", &Written::data, secret_data());
   shape.optional("stringData", &Written::string_data, secret_string_data());
   shape.optional("immutable", &Written::immutable, boolean());
-  auto object = shape.read(root);
+  return shape;
+}
+
+// The tables are built once: each is thousands of small allocations, and a folder may hold as many
+// objects.
+const Shape<IPsecPolicy>& policy_table() {
+  static const auto table = custom<IPsecPolicy>(Scope::kCluster, ipsec_policy_spec());
+  return table;
+}
+const Shape<Tunnel>& tunnel_table() {
+  static const auto table = custom<Tunnel>(Scope::kNamespaced, tunnel_spec());
+  return table;
+}
+const Shape<NodeEndpoint>& endpoint_table() {
+  static const auto table = custom<NodeEndpoint>(Scope::kCluster, node_endpoint_spec());
+  return table;
+}
+const Shape<NodePolicy>& node_policy_table() {
+  static const auto table = custom<NodePolicy>(Scope::kCluster, node_policy_spec());
+  return table;
+}
+const Shape<PodSlice>& pod_slice_table() {
+  static const auto table = custom<PodSlice>(Scope::kCluster, pod_slice_spec());
+  return table;
+}
+const Shape<WrittenSecret>& secret_table() {
+  static const auto table = written_secret();
+  return table;
+}
+
+template <typename Kind>
+std::optional<Kind> decode_custom(const Cursor& root, const Shape<Kind>& table) {
+  auto object = table.read(root);
+  if (object) object->meta.origin = root.document().origin;
+  return object;
+}
+
+std::optional<Object> decode_secret(const Cursor& root) {
+  auto object = decode_custom(root, secret_table());
   if (!object) return std::nullopt;
   for (auto& [key, value] : object->string_data) {
     object->data.insert_or_assign(key, std::move(value));
   }
-  object->meta.origin = root.document().origin;
   check_secret(*object, root);
   return Object(Secret(std::move(*object)));
-}
-
-// The tables are built once.
-const Value<IPsecPolicySpec>& policy_table() {
-  static const Value<IPsecPolicySpec> table = ipsec_policy_spec();
-  return table;
-}
-const Value<TunnelSpec>& tunnel_table() {
-  static const Value<TunnelSpec> table = tunnel_spec();
-  return table;
-}
-const Value<NodeEndpointSpec>& endpoint_table() {
-  static const Value<NodeEndpointSpec> table = node_endpoint_spec();
-  return table;
-}
-const Value<NodePolicySpec>& node_policy_table() {
-  static const Value<NodePolicySpec> table = node_policy_spec();
-  return table;
-}
-const Value<PodSliceSpec>& pod_slice_table() {
-  static const Value<PodSliceSpec> table = pod_slice_spec();
-  return table;
 }
 
 template <typename Kind>
@@ -125,12 +139,12 @@ std::optional<Object> as_object(std::optional<Kind> kind) {
 std::optional<Object> decode_kind(const Cursor& root, const Envelope& envelope) {
   if (envelope.kind == "Secret") return decode_secret(root);
   if (envelope.kind == "IPsecPolicy") {
-    return as_object(decode_custom<IPsecPolicy>(root, Scope::kCluster, policy_table()));
+    return as_object(decode_custom(root, policy_table()));
   }
   if (envelope.kind == "Tunnel") {
-    return as_object(decode_custom<Tunnel>(root, Scope::kNamespaced, tunnel_table()));
+    return as_object(decode_custom(root, tunnel_table()));
   }
-  return as_object(decode_custom<NodeEndpoint>(root, Scope::kCluster, endpoint_table()));
+  return as_object(decode_custom(root, endpoint_table()));
 }
 
 // apiVersion and kind are there, or a problem says so. The object has its name then.
@@ -191,13 +205,13 @@ std::optional<Envelope> read_written(const Cursor& root) {
 
 template <typename Kind>
 DecodedKind<Kind> decode_own(Document&& document, const std::string& kind,
-                             const Value<decltype(Kind::spec)>& spec) {
+                             const Shape<Kind>& table) {
   Decoding decoding{&document, {}, {}};
   const Cursor root(document.json, decoding);
   DecodedKind<Kind> decoded;
   const auto envelope = read_envelope(root);
   if (envelope && is_one_of({kind}, *envelope, root)) {
-    decoded.object = decode_custom<Kind>(root, Scope::kCluster, spec);
+    decoded.object = decode_custom(root, table);
   }
   decoded.problems = std::move(decoding.problems);
   sort_by_place(decoded.problems);
@@ -259,11 +273,11 @@ template Result<std::shared_ptr<const NodeEndpoint>> decode_as<NodeEndpoint>(Doc
 template Result<std::shared_ptr<const Secret>> decode_as<Secret>(Document&&);
 
 std::optional<Json> spec_schema(std::string_view kind) {
-  if (kind == "IPsecPolicy") return policy_table().schema;
-  if (kind == "Tunnel") return tunnel_table().schema;
-  if (kind == "NodeEndpoint") return endpoint_table().schema;
-  if (kind == "NodePolicy") return node_policy_table().schema;
-  if (kind == "PodSlice") return pod_slice_table().schema;
+  if (kind == "IPsecPolicy") return ipsec_policy_spec().schema;
+  if (kind == "Tunnel") return tunnel_spec().schema;
+  if (kind == "NodeEndpoint") return node_endpoint_spec().schema;
+  if (kind == "NodePolicy") return node_policy_spec().schema;
+  if (kind == "PodSlice") return pod_slice_spec().schema;
   return std::nullopt;
 }
 
