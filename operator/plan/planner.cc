@@ -163,6 +163,7 @@ bool settle(Draft& draft) {
   }
   std::stable_sort(plan.bypass.begin(), plan.bypass.end(), kByOrder);
   const bool dropped = drop_double_rules(draft);
+  plan.connections.shrink_to_fit();  // a plan lives long, and a connection is large
   plan.notes = draft.notes.notes();
   return dropped;
 }
