@@ -115,6 +115,7 @@ void Controller::stop(TimePoint now, bool keep_traffic) {
     }
   }
   core_->tell(telemetry::EventId::kAgentStopping, nullptr);
+  if (keep_traffic && core_->planned && core_->links.empty()) remove_everything(now);
 }
 
 bool Controller::idle() const {

@@ -86,6 +86,7 @@ class Controller {
   [[nodiscard]] Status down(TimePoint now, std::string_view connection);
 
   // keep_traffic: peers are not told, SAs and policies stay as they are; pump() once more and end.
+  // Where the plan protects nothing there is no traffic to keep, and nothing of ours stays.
   // Otherwise every peer is told and, once idle(), remove_everything() takes our policies away.
   void stop(TimePoint now, bool keep_traffic);
   [[nodiscard]] bool idle() const;  // no IKE SA and no SA of ours is left

@@ -79,6 +79,9 @@ TEST_P(TurningTest, PreferredToNoPolicy) {
   for (std::size_t i = 0; i < 2; ++i) {
     EXPECT_EQ(cluster.node(i).sas(), 0U);
     EXPECT_EQ(cluster.node(i).kernel.dump_policies()->size(), policies_[i]);
+    cluster.node(i).controller().stop(cluster.now(), true);
+    EXPECT_THAT(*cluster.node(i).kernel.dump_policies(), ::testing::IsEmpty());
+    EXPECT_EQ(cluster.node(i).guard.counts().error().code, Code::kNotFound);
   }
 }
 
