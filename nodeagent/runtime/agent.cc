@@ -7,9 +7,11 @@
 
 #include <sys/epoll.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "base/process/clock.h"
 #include "base/process/process.h"
+#include "crds/types/uninstalling.h"
 #include "crds/yamlcpp/manifest_folder.h"
 #include "ike/crypto/nss/nss_provider.h"
 #include "ike/engine.h"
@@ -133,6 +135,7 @@ struct Agent::Parts {
   Status follow_cluster();
   void read_manifests();
   void apply(plan::NodePlan wanted, const crds::ManifestSet& secrets);
+  void mark_leaving(bool leaving);
   void report_soon();
   void report();
   [[nodiscard]] std::shared_ptr<telemetry::Snapshot> snapshot_at(TimePoint now) const;
@@ -294,6 +297,8 @@ Status Agent::Parts::follow_cluster() {
   handlers.on_wanted = [this](std::shared_ptr<const follow::Wanted> wanted) {
     loop->post([this, wanted = std::move(wanted)] {
       in_force = wanted->in_force;
+      const auto& labels = in_force.node_policy->meta.labels;
+      mark_leaving(labels.contains(crds::kUninstallingLabel));
       apply(*in_force.plan, wanted->secrets);
     });
   };
@@ -335,6 +340,17 @@ void Agent::Parts::apply(plan::NodePlan wanted, const crds::ManifestSet& secrets
   controller->apply_plan(process::monotonic_now(), std::move(wanted), std::move(table));
   report_soon();
   process::release_free_memory();  // reading takes many times what is kept
+}
+
+// Before the plan is carried out: once the last plan stands, agents are taken away.
+void Agent::Parts::mark_leaving(bool leaving) {
+  if (options.pod_socket.empty()) return;
+  const std::string mark = pods::leaving_mark(options.pod_socket);
+  if (leaving) {
+    std::ofstream(mark, std::ios::app).flush();
+  } else {
+    (void)::unlink(mark.c_str());
+  }
 }
 
 void Agent::Parts::report_soon() {

@@ -6,11 +6,9 @@
 #include <fstream>
 #include <iterator>
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/process/fd.h"
+#include "base/process/replace_file.h"
 
 namespace espalier::runtime {
 namespace {
@@ -40,24 +38,7 @@ Result<std::string> StateFile::load() const {
 }
 
 Status StateFile::save(std::string_view text) {
-  const std::string path = folder_ + "/" + name_;
-  const std::string fresh = path + ".new";
-  {
-    const process::Fd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (file.get() < 0) return io_failure(fresh, "open");
-    for (std::string_view rest = text; !rest.empty();) {
-      const ssize_t written = ::write(file.get(), rest.data(), rest.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return io_failure(fresh, "write");
-      rest.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (::fsync(file.get()) != 0) return io_failure(fresh, "fsync");
-  }
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return io_failure(path, "rename");
-  const process::Fd folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() >= 0 && ::fsync(folder.get()) != 0 && errno != EINVAL)
-    return io_failure(folder_, "fsync");
-  return {};
+  return process::replace_file(folder_, name_, text, 0600);
 }
 
 }  // namespace espalier::runtime

@@ -16,7 +16,7 @@ class StateFile final : public tunnel::JournalStore {
 
   // Empty when there is none.
   [[nodiscard]] Result<std::string> load() const;
-  // On the disk, file and folder, when it returns (write, fsync, rename, fsync).
+  // On the disk, file and folder, when it returns (base/process/replace_file.h).
   [[nodiscard]] Status save(std::string_view text) override;
 
  private:

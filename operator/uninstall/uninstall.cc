@@ -10,6 +10,7 @@
 #include "crds/types/encode.h"
 #include "crds/types/node_policy.h"
 #include "crds/types/status.h"
+#include "crds/types/uninstalling.h"
 #include "operator/plan/node_rules.h"
 
 namespace espalier::uninstall {
@@ -109,8 +110,10 @@ class Uninstall {
     crds::NodePolicySpec nothing;
     nothing.hash = plan::hash_of(nothing);
     for (const auto& policy : policies->objects) {
-      const Json object{{"metadata", {{"name", policy->key().name}}},
-                        {"spec", crds::encode(nothing)}};
+      const Json object{
+          {"metadata",
+           {{"name", policy->key().name}, {"labels", {{crds::kUninstallingLabel, "true"}}}}},
+          {"spec", crds::encode(nothing)}};
       if (auto given = ports_.client->apply(crds::node_policies(), object); !given)
         return failed(given.error());
     }

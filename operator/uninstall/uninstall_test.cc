@@ -114,6 +114,7 @@ TEST(Uninstall, EmptiesEveryPlanBeforeItRemovesAnything) {
     if (write.resource == crds::node_policies() && write.method == kube::Method::kPatch) {
       EXPECT_FALSE(removed);
       EXPECT_FALSE(write.body.at("spec").contains("policies"));
+      EXPECT_EQ(write.body.at("metadata").at("labels").at("espalier.io/uninstalling"), "true");
     }
   }
   EXPECT_THAT(

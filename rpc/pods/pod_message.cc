@@ -86,6 +86,10 @@ std::string Pod::to_string() const {
   return addresses.empty() ? text : text + ")";
 }
 
+std::string leaving_mark(const std::string& socket) {
+  return socket.substr(0, socket.rfind('/') + 1) + "uninstalling";
+}
+
 std::string encode(const PodRequest& request) {
   if (request.ask == Ask::kStatus) return line_of(Json{{"ask", kStatusWord}});
   Json addresses = Json::array();

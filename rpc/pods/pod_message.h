@@ -23,6 +23,10 @@ namespace espalier::pods {
 // A line that is longer is refused, both ways; octets.
 inline constexpr std::size_t kLongestLine = 64 * 1024;
 
+// The file beside the agent's socket that is there while Espalier is taken off the node: who holds
+// pods there lets go.
+[[nodiscard]] std::string leaving_mark(const std::string& socket);
+
 enum class Ask : std::uint8_t {
   kCover,   // waits until the pod is covered
   kStatus,  // whether kCover could be answered: a plan is in force

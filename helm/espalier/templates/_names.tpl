@@ -51,3 +51,36 @@ Takes (dict "root" $ "text" TEXT "annotations" MAP).
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* What the containers that install espalier-cni, or remove it, have in common. */}}
+{{- define "espalier.cniContainer" -}}
+image: {{ include "espalier.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+resources: {{ toYaml .Values.cni.resources | nindent 2 }}
+# DAC_OVERRIDE: on some distributions root does not own the runtime's folders.
+securityContext:
+  runAsUser: 0
+  readOnlyRootFilesystem: true
+  allowPrivilegeEscalation: false
+  capabilities: {drop: [ALL], add: [DAC_OVERRIDE]}
+  seccompProfile: {type: RuntimeDefault}
+volumeMounts:
+- {name: cni-programs, mountPath: /host/programs}
+- {name: cni-networks, mountPath: /host/networks}
+- {name: socket, mountPath: {{ .Values.agent.socketDirectory }}, readOnly: true}
+{{- end }}
+
+{{- define "espalier.cniFolders" -}}
+- --bin-dir=/host/programs
+- --conf-dir=/host/networks
+- --log-format={{ .Values.agent.logFormat }}
+{{- end }}
+
+{{- define "espalier.cniArguments" -}}
+{{ include "espalier.cniFolders" . }}
+- --socket={{ .Values.agent.socketDirectory }}/pods.sock
+- --timeout={{ .Values.cni.timeoutSeconds }}
+{{- range prepend .Values.cni.exemptNamespaces .Release.Namespace | uniq }}
+- --exempt-namespace={{ . }}
+{{- end }}
+{{- end }}

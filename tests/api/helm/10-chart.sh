@@ -13,6 +13,7 @@ said "  by its name" operatr
 refuse "so is a value out of range" install template --set operator.workers=33
 said "  with the range" workers
 refuse "and an address without a port" install template --set agent.metrics=0.0.0.0
+refuse "and a wait that kubelet would not bear" install template --set cni.timeoutSeconds=111
 render() { helm template espalier "$chart" --kube-version 1.36.0 -n elsewhere "${everything[@]}" "$@" >/run/rendered.yaml; }
 check "it renders everything it has" render
 refuse "  in the release's namespace alone" grep -q espalier-system /run/rendered.yaml
@@ -72,6 +73,25 @@ mapfile -t args < <(arguments daemonset/espalier-agent)
 for argument in "${args[@]}"; do
   check "the agent knows ${argument%%=*}" grep -q -- "^ *${argument%%=*} \|[ ,]${argument%%=*} " <(espalier-agent --help)
 done
+
+check "without cni.enabled nothing touches the nodes' networks" field daemonset/espalier-agent '{.spec.template.spec.containers[*].name}' agent
+check "the plugin is asked for" install upgrade --set 'cni.enabled=true,cni.exemptNamespaces={kube-system},cni.confDir=/etc/net.d'
+check "  its installer stands beside the agent" field daemonset/espalier-agent '{.spec.template.spec.containers[*].name}' "agent cni"
+cni_container='{.spec.template.spec.containers[1]'
+said_arguments() { kubectl get daemonset/espalier-agent -n espalier-system -o jsonpath="$cni_container.args[*]}"; }
+check "  knows its values" said_arguments
+said "    the agent's socket" "--socket=/run/espalier/pods.sock"
+said "    who is never held: the release's own" "--exempt-namespace=espalier-system"
+said "    and others" "--exempt-namespace=kube-system"
+# shellcheck disable=SC2013  # one argument a word
+for argument in $(said_arguments); do
+  check "  takes ${argument%%=*}" grep -q -- "^ *${argument%%=*} " <(espalier-cni install --help)
+done
+check "  sees the runtime's folder" field daemonset/espalier-agent '{.spec.template.spec.volumes[?(@.name=="cni-networks")].hostPath.path}' /etc/net.d
+check "  has one capability" field daemonset/espalier-agent "$cni_container.securityContext.capabilities}" '{"add":["DAC_OVERRIDE"],"drop":["ALL"]}'
+check "it is taken out again" install upgrade --set cni.remove=true
+check "  by what runs before the agent" field daemonset/espalier-agent '{.spec.template.spec.initContainers[0].command}' '["/usr/bin/espalier-cni","uninstall"]'
+check "  and nobody puts it in" field daemonset/espalier-agent '{.spec.template.spec.containers[*].name}' agent
 
 # What the operator fills in, an upgrade leaves.
 kubectl patch role espalier-agent-secrets -n espalier-system --type merge \
