@@ -112,6 +112,7 @@ EngineCounters Engine::counters() const {
   counters.half_open = core_->half_open.total();
   counters.ike_sas = core_->sas.size();
   counters.child_sas = core_->child_owner.size();
+  counters.crypto_in_flight = core_->crypto_in_flight;
   return counters;
 }
 

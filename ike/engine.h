@@ -15,9 +15,12 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ike/config.h"
@@ -60,7 +63,10 @@ struct EngineCounters {
   std::uint64_t ike_sas_established = 0, ike_sas_rekeyed = 0, ike_sas_failed = 0;
   std::uint64_t child_sas_established = 0, child_sas_rekeyed = 0, child_sas_failed = 0;
   std::uint64_t peers_lost = 0;
-  std::size_t half_open = 0, ike_sas = 0, child_sas = 0;  // gauges
+  // Of the exchanges that we began, by (exchange, how it ended): "ok", "timeout", or the error that
+  // the peer answered with: ("IKE_AUTH", "AUTHENTICATION_FAILED").
+  std::map<std::pair<std::string_view, std::string_view>, std::uint64_t> exchanges;
+  std::size_t half_open = 0, ike_sas = 0, child_sas = 0, crypto_in_flight = 0;  // gauges
 };
 
 // Deterministic bytes in tests, the system's generator in the agent. Fills all of `out`.

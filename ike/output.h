@@ -156,6 +156,7 @@ struct IkeSaUp {
   ConnectionId connection = 0;
   bool initiator = false;
   bool rekeyed = false;  // continues another IKE SA
+  Duration took{};       // from the first IKE_SA_INIT; zero where rekeyed
 };
 struct IkeSaDown {
   IkeSaId ike_sa = 0;

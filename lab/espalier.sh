@@ -76,7 +76,7 @@ espalier_start() {
   shift
   dir=$(espalier_dir "$n")
   spawn "node$n" "$dir/log" espalier-agent --manifests "$dir/manifests" --node "node$n" --state "$dir/state" \
-    --socket "$dir/agent.sock" --metrics "127.0.0.1:9464" "$@"
+    --socket "$dir/agent.sock" --metrics ":9464" "$@"
   printf -v "AGENT_PID_$n" %s "$SPAWNED"
 }
 

@@ -5,6 +5,7 @@
 #   pki_node NAME CA [OPTION…]            NAME.key, NAME.crt, NAME.p12 (no password; with the chain)
 #     --key KEY   --san LIST              LIST as OpenSSL writes it; default DNS:NAME.lab
 #     --expired   --not-yet               valid until yesterday, or from tomorrow
+#     --days N                            valid for N days (30)
 #     --subject DN                        default /O=Lab/CN=NAME
 #
 # A CA is a member of the chain of what it signed: NAME.chain holds the intermediate authorities of NAME, or is empty.
@@ -97,6 +98,7 @@ pki_node() {
       --subject) subject=$2; shift ;;
       --expired) from='10 days ago' to='1 day ago' ;;
       --not-yet) from='1 day' to='10 days' ;;
+      --days) from='1 hour ago' to="$2 days"; shift ;;
       *) echo "pki_node: unknown option $1" >&2; return 1 ;;
     esac
     shift

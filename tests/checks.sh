@@ -3,6 +3,7 @@
 #   check TEXT COMMAND…       the command must succeed
 #   refuse TEXT COMMAND…      the command must fail
 #   said TEXT PATTERN         the command of the last check or refuse printed that
+#   show                      what the command of the last check or refuse printed, into the log
 #   equal TEXT WANTED GOT
 #   … | has PATTERN           reads to the end, unlike grep -q, which may end the program before it by SIGPIPE
 #   note TEXT                 said in the log only
@@ -56,6 +57,8 @@ said() {
   check "$1" grep -e "$2" "$_said.before"
   cp "$_said.before" "$_said"
 }
+
+show() { sed 's/^/     /' "$_said"; }
 
 has() { grep -E -e "$1" >/dev/null; }
 

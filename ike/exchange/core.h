@@ -81,6 +81,10 @@ struct Core {
 
   Ticket new_ticket(const IkeSa& sa) { return static_cast<Ticket>(sa.id) << 32 | ++last_ticket; }
   [[nodiscard]] Ticket run_crypto(const IkeSa& sa, crypto::Job job);
+  // An exchange that we began is over: "ok", "timeout", or the name of the peer's error.
+  void count_end(wire::ExchangeType exchange, std::string_view how) {
+    ++counters.exchanges[{wire::name_of(exchange), how}];
+  }
   void report(Event event) { outputs.emplace_back(Report{std::move(event)}); }
   void report_failure(const IkeSa& sa, std::optional<std::size_t> child_index, Side side,
                       Reason reason, std::string text);

@@ -123,6 +123,7 @@ void on_response(Core& core, IkeSa& sa, const wire::Header& header,
   }
   sa.outstanding.reset();
   const auto* error = wire::find_error(payloads);
+  core.count_end(header.exchange, error != nullptr ? wire::name_of(error->type) : "ok");
   if (!sa.handshake && error != nullptr && error->type == wire::NotifyType::kInvalidSyntax) {
     // The peer holds this IKE SA for ended (section 2.21.3).
     core.report_failure(sa, std::nullopt, Side::kRemote, Reason::kInvalidMessage,

@@ -83,7 +83,7 @@ void established(Core& core, IkeSa& sa, bool initial_contact) {
   }
   start_timers(core, sa);
   ++core.counters.ike_sas_established;
-  core.report(IkeSaUp{sa.id, sa.connection_id, sa.initiator, false});
+  core.report(IkeSaUp{sa.id, sa.connection_id, sa.initiator, false, core.now - sa.created});
   if (initial_contact) {
     for (IkeSa* other : core.of_connection(sa.connection_id)) {
       // One that crossed this handshake was made after it began: the peer did not mean it.

@@ -144,12 +144,14 @@ void on_init_response(Core& core, IkeSa& sa, const Datagram& datagram,
   if (message.find<wire::Sa>() == nullptr) {
     if (const auto* cookie = message.find_notify(wire::NotifyType::kCookie)) {
       if (!wire::cookie_of(*cookie)) return;
+      core.count_end(wire::ExchangeType::kIkeSaInit, wire::name_of(cookie->type));
       handshake.cookie = cookie->data;
       retry_init(core, sa);
       return;
     }
     const auto* error = wire::find_error(message.payloads);
     if (error == nullptr) return;
+    core.count_end(wire::ExchangeType::kIkeSaInit, wire::name_of(error->type));
     if (const auto wanted = wire::invalid_ke_group(*error)) {
       // Only a group that we offered (section 2.7): a forged answer cannot talk us into another.
       const auto group = crypto::find_dh(*wanted);
@@ -177,6 +179,7 @@ void on_init_response(Core& core, IkeSa& sa, const Datagram& datagram,
     return;
   }
   sa.outstanding.reset();
+  core.count_end(wire::ExchangeType::kIkeSaInit, "ok");
   sa.spi_r = message.header.spi_r;
   sa.suite = choice->suite;
   sa.last_heard = core.now;

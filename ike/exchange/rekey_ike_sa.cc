@@ -66,7 +66,7 @@ Result<IkeSa*> make_successor(Core& core, IkeSa& old, const IkeRekey& ike, ByteV
   next.established = core.now;
   start_timers(core, next);
   ++core.counters.ike_sas_rekeyed;
-  core.report(IkeSaUp{next.id, next.connection_id, initiator, true});
+  core.report(IkeSaUp{next.id, next.connection_id, initiator, true, {}});
   core.schedule(next);
   return &next;
 }

@@ -11,6 +11,7 @@ namespace {
 
 void no_answer(Core& core, IkeSa& sa) {
   const std::string what = wire::describe(sa.outstanding->exchange);
+  core.count_end(sa.outstanding->exchange, "timeout");
   if (sa.handshake) {
     Handshake& handshake = *sa.handshake;
     const auto& remotes = sa.connection->remotes;

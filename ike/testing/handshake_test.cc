@@ -25,6 +25,15 @@ TEST(Handshake, TwoExchangesMakeAnIkeSaAndAChild) {
   EXPECT_EQ(pair.b.kernel_outbound(), 1U);
 }
 
+TEST(Handshake, IsCountedAndTimedWhereItBegan) {
+  Pair pair;
+  pair.establish();
+  const auto counted = pair.a.engine().counters().exchanges;
+  EXPECT_EQ(counted.at({"IKE_SA_INIT", "ok"}), 1U);
+  EXPECT_EQ(counted.at({"IKE_AUTH", "ok"}), 1U);
+  EXPECT_EQ(pair.b.engine().counters().exchanges.count({"IKE_SA_INIT", "ok"}), 0U);
+}
+
 // A node whose process died keeps its kernel's SAs; the new process begins anew beside them.
 // Neither end may send on the new SA before the other has it.
 TEST(Restart, LosesNoPacket) {

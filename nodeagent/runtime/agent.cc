@@ -98,6 +98,8 @@ struct Agent::Parts {
   WallTime started_at = process::wall_now();
   telemetry::SnapshotCell cell;
   BusyTime busy;
+  telemetry::DurationHistogram apply_seconds;
+  std::optional<TimePoint> plan_given;  // until its steps are in the kernel
   std::unique_ptr<Loop> loop;
   std::unique_ptr<ike::crypto::Provider> provider;
   std::unique_ptr<CredentialStore> credentials;
@@ -337,7 +339,8 @@ void Agent::Parts::apply(plan::NodePlan wanted, const crds::ManifestSet& secrets
                   {{"object", note.about.to_string()}, {"detail", note.text}}});
   }
   auto table = credentials->build(wanted, secrets, process::wall_now());
-  controller->apply_plan(process::monotonic_now(), std::move(wanted), std::move(table));
+  plan_given = process::monotonic_now();
+  controller->apply_plan(*plan_given, std::move(wanted), std::move(table));
   report_soon();
   process::release_free_memory();  // reading takes many times what is kept
 }
@@ -400,6 +403,8 @@ void Agent::Parts::read_kernel_events() {
 
 void Agent::Parts::settle() {
   controller->pump(process::monotonic_now());
+  if (plan_given) apply_seconds.observe(process::monotonic_now() - *plan_given);
+  plan_given.reset();
   network->flush();
   commands->settled();
   loop->set_deadline(deadline, controller->next_deadline());
@@ -420,6 +425,7 @@ std::shared_ptr<telemetry::Snapshot> Agent::Parts::snapshot_at(TimePoint now) co
   snapshot->started_at = started_at;
   snapshot->process = process_usage(busy);
   snapshot->kernel.release = kernel_release();
+  snapshot->plan.apply_seconds = apply_seconds;
   const dataplane::Capabilities& can = kernel->capabilities();
   snapshot->kernel.esp = can.esp;
   snapshot->kernel.esp_error = can.reason;

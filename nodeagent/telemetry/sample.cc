@@ -57,7 +57,8 @@ ConnectionStatus node2() {
   pods.in = {500, 5};
   pods.out = {0, 0};
   connection.children = {nodes, pods};
-  connection.totals = {{"nodes", {3'000'000, 2500}, {4'000'000, 3500}}, {"pods", {500, 5}, {}}};
+  connection.totals = {{"nodes", {3'000'000, 2500}, {4'000'000, 3500}, {2, 1}},
+                       {"pods", {500, 5}, {}, {}}};
   connection.counters.handshakes = 1;
   connection.counters.child_rekeys = 2;
   return connection;
@@ -133,6 +134,7 @@ Snapshot sample_snapshot() {
   snapshot.plan.applied = true;
   snapshot.plan.applied_at = kSampleNow - minutes(95);
   snapshot.plan.applied_hash = snapshot.plan.hash;
+  snapshot.plan.apply_seconds.observe(std::chrono::milliseconds(30));
 
   KernelStatus& kernel = snapshot.kernel;
   kernel.esp = true;

@@ -67,6 +67,19 @@ struct Traffic {
   friend bool operator==(const Traffic&, const Traffic&) = default;
 };
 
+// Packets that an inbound SA threw away.
+struct Drops {
+  std::uint64_t replay = 0;     // seen before, or older than the replay window
+  std::uint64_t integrity = 0;  // not of the peer, or damaged on the way
+
+  Drops& operator+=(const Drops& other) {
+    replay += other.replay;
+    integrity += other.integrity;
+    return *this;
+  }
+  friend bool operator==(const Drops&, const Drops&) = default;
+};
+
 // One security association pair as it stands in the kernel.
 struct ChildStatus {
   std::string name;
@@ -125,6 +138,7 @@ struct ChildTotals {
   std::string child;
   Traffic in;
   Traffic out;
+  Drops drops;
 };
 
 struct ConnectionStatus {
@@ -160,6 +174,7 @@ struct PlanStatus {
   MaybeTime applied_at;
   std::string applied_hash;  // of the plan that stands
   std::vector<Problem> problems;
+  DurationHistogram apply_seconds;  // from a plan to all of its steps in the kernel
 };
 
 // One flow the plan speaks of, most decisive first; what explain() searches.

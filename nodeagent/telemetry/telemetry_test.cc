@@ -123,15 +123,16 @@ TEST(SnapshotCell, ManyReadersOneWriter) {
 
 TEST(TrafficLedger, GrowsAcrossARekey) {
   TrafficLedger ledger;
-  ledger.observe("pods", 1, {100, 1}, {200, 2});
-  ledger.observe("pods", 1, {150, 2}, {200, 2});
+  ledger.observe("pods", 1, {100, 1}, {200, 2}, {1, 0});
+  ledger.observe("pods", 1, {150, 2}, {200, 2}, {3, 1});
   ledger.observe("pods", 2, {10, 1}, {0, 0});  // the new SA, beside the old one
-  ledger.observe("pods", 1, {160, 3}, {200, 2});
+  ledger.observe("pods", 1, {160, 3}, {200, 2}, {3, 1});
   ledger.retire(1);
-  ledger.observe("pods", 2, {20, 2}, {5, 1});
+  ledger.observe("pods", 2, {20, 2}, {5, 1}, {0, 4});
   ASSERT_EQ(ledger.totals().size(), 1U);
   EXPECT_EQ(ledger.totals()[0].in, (Traffic{180, 5}));
   EXPECT_EQ(ledger.totals()[0].out, (Traffic{205, 3}));
+  EXPECT_EQ(ledger.totals()[0].drops, (Drops{3, 5}));
 }
 
 TEST(TrafficLedger, TakesFallenCountersForANewSa) {

@@ -20,7 +20,8 @@ namespace espalier::telemetry {
 class TrafficLedger {
  public:
   // `key` names one SA pair for as long as it lives (its inbound SPI does).
-  void observe(const std::string& child, std::uint64_t key, const Traffic& in, const Traffic& out);
+  void observe(const std::string& child, std::uint64_t key, const Traffic& in, const Traffic& out,
+               const Drops& drops = {});
   // The SA is gone; its part of the total stays.
   void retire(std::uint64_t key);
   // In the order the children were first seen.
@@ -30,6 +31,7 @@ class TrafficLedger {
   struct Seen {
     Traffic in;
     Traffic out;
+    Drops drops;
   };
   ChildTotals& totals_of(const std::string& child);
 

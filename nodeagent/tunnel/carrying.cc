@@ -185,7 +185,9 @@ void Core::count_usage(const dataplane::SaState& state) {
   telemetry::Traffic& mine = ref.inbound ? child.in : child.out;
   if (!(mine == traffic)) child.last_used = now;
   mine = traffic;
-  link->ledger.observe(name, child.info.spi_in, child.in, child.out);
+  if (ref.inbound)
+    child.drops = {std::uint64_t{state.replayed} + state.outside_window, state.failed_integrity};
+  link->ledger.observe(name, child.info.spi_in, child.in, child.out, child.drops);
 }
 
 void Core::on_kernel_event(const dataplane::KernelEvent& event) {

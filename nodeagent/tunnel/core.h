@@ -87,6 +87,7 @@ struct Core {
   std::optional<dataplane::ClearTrafficRules> guarded;  // as the guard has them
   std::optional<Error> guard_error;
   std::vector<telemetry::PlaintextCount> plaintext;  // as last read
+  telemetry::DurationHistogram handshake_seconds;
   KernelBatch batch;
   std::vector<ike::Datagram> sends;
   std::vector<ike::KernelEvent> answers;  // for the engine, without asking the kernel

@@ -37,6 +37,7 @@ struct LiveChild {
   bool up = false;
   TimePoint since{};
   telemetry::Traffic in, out;  // as last read
+  telemetry::Drops drops;
   TimePoint last_used = kNever;
 };
 

@@ -162,6 +162,7 @@ void Core::on_report(const ike::IkeSaUp& event) {
   if (link == nullptr) return;
   link->ike_sas.insert(event.ike_sa);
   ++(event.rekeyed ? link->counters.ike_rekeys : link->counters.handshakes);
+  if (!event.rekeyed) handshake_seconds.observe(event.took);
   tell(event.rekeyed ? telemetry::EventId::kConnectionRekeyed : telemetry::EventId::kConnectionUp,
        link, {{"role", event.initiator ? "initiator" : "responder"}});
 }

@@ -68,6 +68,10 @@ telemetry::EngineStatus engine_status(const Core& core) {
   status.messages_out = counters.datagrams_out;
   status.retransmits_out = counters.retransmits;
   status.half_open = static_cast<std::uint32_t>(counters.half_open);
+  status.crypto_backlog = static_cast<std::uint32_t>(counters.crypto_in_flight);
+  for (const auto& [end, count] : counters.exchanges)
+    status.exchanges.push_back({std::string(end.first), std::string(end.second), count});
+  status.handshake_seconds = core.handshake_seconds;
   status.events = {{"duplicates", counters.duplicates},
                    {"invalid_messages", counters.invalid_messages},
                    {"unknown_spi", counters.unknown_spi},

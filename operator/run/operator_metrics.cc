@@ -97,6 +97,7 @@ void add_watches(Text& text, const OperatorMetrics::Sources& sources) {
   auto expired = Build::counter("espalier_watch_expired_total",
                                 "Times the server had forgotten our place (410).");
   auto problems = Build::counter("espalier_watch_problems_total", "Watches and lists that failed.");
+  auto objects = Build::gauge("espalier_watch_objects", "Objects known.");
   for (const kube::Informer* informer : sources.informers) {
     const kube::Watcher::Counts counts = informer->counts();
     const std::string& kind = informer->resource().kind;
@@ -105,8 +106,10 @@ void add_watches(Text& text, const OperatorMetrics::Sources& sources) {
     events.add({{"kind", kind}}, counts.events);
     expired.add({{"kind", kind}}, counts.expired);
     problems.add({{"kind", kind}}, counts.problems);
+    objects.add({{"kind", kind}}, std::uint64_t{informer->store()->size()});
   }
-  for (const Build* build : {&lists, &watches, &events, &expired, &problems}) text.add(*build);
+  for (const Build* build : {&lists, &watches, &events, &expired, &problems, &objects})
+    text.add(*build);
 }
 
 }  // namespace

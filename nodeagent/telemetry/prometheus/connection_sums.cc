@@ -17,6 +17,12 @@ void grow(Traffic& sum, Traffic& before, const Traffic& now) {
   before = now;
 }
 
+void grow(Drops& sum, Drops& before, const Drops& now) {
+  sum.replay += growth(before.replay, now.replay);
+  sum.integrity += growth(before.integrity, now.integrity);
+  before = now;
+}
+
 void grow(ConnectionCounters& sum, ConnectionCounters& before, const ConnectionCounters& now) {
   sum.handshakes += growth(before.handshakes, now.handshakes);
   sum.handshake_failures += growth(before.handshake_failures, now.handshake_failures);
@@ -34,11 +40,12 @@ const ConnectionSums::Counts& ConnectionSums::take(const Snapshot& snapshot) {
   std::set<std::string_view> present;
   for (const ConnectionStatus& connection : snapshot.connections) {
     present.insert(connection.name);
-    Seen& seen = seen_[connection.name];
+    Counts& seen = seen_[connection.name];
     grow(sums_.counters, seen.counters, connection.counters);
     for (const ChildTotals& child : connection.totals) {
       grow(sums_.in[child.child], seen.in[child.child], child.in);
       grow(sums_.out[child.child], seen.out[child.child], child.out);
+      grow(sums_.drops[child.child], seen.drops[child.child], child.drops);
     }
   }
   std::erase_if(seen_, [&](const auto& entry) { return !present.contains(entry.first); });

@@ -5,6 +5,7 @@
 #include <map>
 #include <string_view>
 
+#include "nodeagent/telemetry/health.h"
 #include "nodeagent/telemetry/prometheus/family.h"
 
 namespace espalier::telemetry {
@@ -45,6 +46,10 @@ void agent(const Snapshot& snapshot, const Families::Visit& visit) {
   taken.add({}, snapshot.at);
   visit(taken.family());
 
+  auto ready = Build::gauge("ipsec_node_ready", "1 when the node is ready, as /readyz says.");
+  ready.add({}, not_ready(snapshot).empty());
+  visit(ready.family());
+
   // These two have the names that every Prometheus client library gives them.
   auto cpu = Build::counter("process_cpu_seconds_total", "User and system processor time.");
   cpu.add({}, snapshot.process.cpu_seconds);
@@ -73,6 +78,11 @@ void plan(const PlanStatus& plan, const Families::Visit& visit) {
   auto at = Build::gauge("ipsec_plan_applied_timestamp_seconds", "Since when a plan is in force.");
   if (plan.applied_at) at.add({}, *plan.applied_at);
   visit(at.family());
+
+  auto took = Build::histogram("ipsec_policy_apply_duration_seconds",
+                               "From a plan to all of its steps in the kernel.");
+  took.add({}, plan.apply_seconds);
+  visit(took.family());
 
   auto problems = Build::gauge("ipsec_plan_problems", "Errors in the manifests or the plan.");
   problems.add({}, plan.problems.size());
@@ -254,6 +264,10 @@ constexpr const char* kBytesName = "ipsec_traffic_bytes_total";
 constexpr const char* kBytesHelp = "Octets that child SAs carried, before encryption.";
 constexpr const char* kPacketsName = "ipsec_traffic_packets_total";
 constexpr const char* kPacketsHelp = "Packets that child SAs carried.";
+constexpr const char* kReplayName = "ipsec_replay_window_drops_total";
+constexpr const char* kReplayHelp = "Packets that came twice, or too late for the replay window.";
+constexpr const char* kIntegrityName = "ipsec_integrity_failures_total";
+constexpr const char* kIntegrityHelp = "Packets that were not the peer's, or not as it sent them.";
 constexpr const char* kHandshakesName = "ipsec_handshakes_total";
 constexpr const char* kHandshakesHelp = "Attempts to establish an IKE SA, by result.";
 constexpr const char* kRekeysName = "ipsec_rekeys_total";
@@ -281,6 +295,19 @@ void per_peer(const Snapshot& snapshot, const Families::Visit& visit) {
   };
   traffic(kBytesName, kBytesHelp, [](const Traffic& moved) { return moved.bytes; });
   traffic(kPacketsName, kPacketsHelp, [](const Traffic& moved) { return moved.packets; });
+
+  auto replayed = Build::counter(kReplayName, kReplayHelp);
+  auto damaged = Build::counter(kIntegrityName, kIntegrityHelp);
+  for (const ConnectionStatus& connection : snapshot.connections) {
+    for (const ChildTotals& child : connection.totals) {
+      const Build::Labels labels = {
+          {"peer", connection.peer}, {"connection", connection.name}, {"child", child.child}};
+      replayed.add(labels, child.drops.replay);
+      damaged.add(labels, child.drops.integrity);
+    }
+  }
+  visit(replayed.family());
+  visit(damaged.family());
 
   auto up = Build::gauge("ipsec_peer_up", "1 when the connection has its SAs or its traps.");
   auto handshakes = Build::counter(kHandshakesName, kHandshakesHelp);
@@ -320,6 +347,15 @@ void per_node(const ConnectionSums::Counts& sums, const Families::Visit& visit) 
   };
   traffic(kBytesName, kBytesHelp, [](const Traffic& moved) { return moved.bytes; });
   traffic(kPacketsName, kPacketsHelp, [](const Traffic& moved) { return moved.packets; });
+
+  auto replayed = Build::counter(kReplayName, kReplayHelp);
+  auto damaged = Build::counter(kIntegrityName, kIntegrityHelp);
+  for (const auto& [child, drops] : sums.drops) {
+    replayed.add({{"child", child}}, drops.replay);
+    damaged.add({{"child", child}}, drops.integrity);
+  }
+  visit(replayed.family());
+  visit(damaged.family());
 
   const ConnectionCounters& counters = sums.counters;
   auto handshakes = Build::counter(kHandshakesName, kHandshakesHelp);

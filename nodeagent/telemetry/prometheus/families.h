@@ -28,18 +28,14 @@ class ConnectionSums {
   struct Counts {
     std::map<std::string, Traffic> in;  // by child
     std::map<std::string, Traffic> out;
+    std::map<std::string, Drops> drops;
     ConnectionCounters counters;
   };
   // Takes what each connection grew since the last call; one that is gone keeps its part.
   const Counts& take(const Snapshot& snapshot);
 
  private:
-  struct Seen {
-    std::map<std::string, Traffic> in;
-    std::map<std::string, Traffic> out;
-    ConnectionCounters counters;
-  };
-  std::map<std::string, Seen> seen_;
+  std::map<std::string, Counts> seen_;
   Counts sums_;
 };
 

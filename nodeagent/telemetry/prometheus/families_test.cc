@@ -81,18 +81,19 @@ TEST(ConnectionSums, NeverFall) {
   ConnectionStatus one;
   one.name = "one";
   one.counters.handshakes = 5;
-  one.totals = {{"nodes", {100, 10}, {50, 5}}};
+  one.totals = {{"nodes", {100, 10}, {50, 5}, {1, 2}}};
   ConnectionStatus two = one;
   two.name = "two";
   snapshot.connections = {one, two};
   EXPECT_EQ(sums.take(snapshot).in.at("nodes"), (Traffic{200, 20}));
   snapshot.connections = {two};  // one left the cluster
   EXPECT_EQ(sums.take(snapshot).in.at("nodes"), (Traffic{200, 20}));
-  one.totals = {{"nodes", {7, 1}, {}}};  // and came back
+  one.totals = {{"nodes", {7, 1}, {}, {0, 1}}};  // and came back
   one.counters.handshakes = 1;
   snapshot.connections = {one, two};
   EXPECT_EQ(sums.take(snapshot).in.at("nodes"), (Traffic{207, 21}));
   EXPECT_EQ(sums.take(snapshot).counters.handshakes, 11U);
+  EXPECT_EQ(sums.take(snapshot).drops.at("nodes"), (Drops{2, 5}));
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 source "$ESPALIER_ROOT/tests/api/lib.sh"
 PATH=$("$ESPALIER_ROOT/lab/kubernetes/binaries" --path helm):$PATH
 source "$ESPALIER_ROOT/tests/chart.sh"
-everything=(--set podMonitor.enabled=true --set prometheusRule.enabled=true)
+everything=(--set podMonitor.enabled=true --set prometheusRule.enabled=true --set dashboards.enabled=true)
 install() { helm "$1" espalier "$chart" -n espalier-system "${@:2}"; }
 
 check "it is without faults" helm lint --strict "$chart"
@@ -16,6 +16,18 @@ refuse "and an address without a port" install template --set agent.metrics=0.0.
 refuse "and a wait that kubelet would not bear" install template --set cni.timeoutSeconds=111
 render() { helm template espalier "$chart" --kube-version 1.36.0 -n elsewhere "${everything[@]}" "$@" >/run/rendered.yaml; }
 check "it renders everything it has" render
+dashboards() {
+  python3 - /run/rendered.yaml "$ESPALIER_ROOT/helm/espalier/files/dashboards" <<'PY'
+import json, pathlib, sys, yaml
+shipped = {path.name: json.loads(path.read_text()) for path in pathlib.Path(sys.argv[2]).glob("*.json")}
+rendered = {}
+for made in yaml.safe_load_all(open(sys.argv[1])):
+    if made and made["kind"] == "ConfigMap" and made["metadata"]["labels"].get("grafana_dashboard") == "1":
+        rendered.update({name.removeprefix("espalier-"): json.loads(text) for name, text in made["data"].items()})
+assert shipped and rendered == shipped, f"{sorted(rendered)} are not {sorted(shipped)}"
+PY
+}
+check "  Grafana's dashboards as they are in files/" dashboards
 refuse "  in the release's namespace alone" grep -q espalier-system /run/rendered.yaml
 refuse "a cluster that is too old is refused" helm template espalier "$chart" --kube-version 1.31.0
 

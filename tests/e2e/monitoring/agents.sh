@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Started by 10-prometheus.sh: two nodes with pods and traffic, Prometheus beside them; then faults, one after the other.
+source "$ESPALIER_ROOT/tests/e2e/monitoring/mesh.sh"
+
+lab_nodes 2
+lab_pods 1
+lab_routes
+mesh_manifests 2
+for n in 1 2; do
+  mesh_policy Required 20s | espalier_apply $n -
+  espalier_start $n
+done
+mesh_pairs_up 2
+stream_start pod1-1 pod2-1 "$(pod_ip 2 1)" 20 7000
+stream_start node2 node1 "$(node_ip 1)" 20 7001
+
+# Once all is up: what agents refused from peers that had none yet is no news.
+watch_mesh
+
+note "all is well"
+ectl 1 down node2/v4 >/dev/null
+ectl 1 up node2/v4 >/dev/null
+for n in 1 2; do mesh_policy Required 21s | espalier_apply $n -; done
+at node1 curl -sf http://127.0.0.1:9464/metrics >/run/metrics
+check "the agent exports what the table says" "$ESPALIER_ROOT/tests/monitoring/exports.py" agent /run/metrics "$ESPALIER_ROOT/docs/metrics.md"
+seen() { [ "$(values "$1" | wc -l)" -ge "$2" ]; }
+check "a handshake is timed" wait_for 60 seen 'rate(ipsec_ike_handshake_duration_seconds_count{instance="node1"}[1h]) > 0' 1
+check "a new plan, too" wait_for 60 seen 'rate(ipsec_policy_apply_duration_seconds_count{instance="node1"}[1h]) > 0' 1
+check "SAs are rekeyed" wait_for 90 seen 'sum by (instance) (rate(ipsec_rekeys_total{kind="child"}[5m])) > 0' 2
+quiet() { [ "$(values 'sum(up)')" = 2 ] && [ -z "$(firing)" ]; }
+check "no alert fires" wait_for 60 quiet
+# shellcheck disable=SC2086
+check "every query of the dashboards returns something" $AT "$ESPALIER_ROOT/tests/monitoring/dashboards.py" http://127.0.0.1:9090 \
+  "$ESPALIER_ROOT/helm/espalier/files/dashboards" --set node=node1 --set peer=node2 cluster node pair
+show
+
+counted() { [ "$(values "floor(sum($1{instance=\"node1\"}))")" -ge 50 ]; }
+
+note "packets that nobody should send: forged, from before the replay window, in clear"
+inject='
+import socket, struct, sys
+to, peer, spi = sys.argv[1], sys.argv[2], int(sys.argv[3], 16)
+esp = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ESP)
+for i in range(100):
+    esp.sendto(struct.pack(">II", spi, 1_000_000 + i) + bytes(80), (to, 0))
+    esp.sendto(struct.pack(">II", spi, 1) + bytes(80), (to, 0))
+clear = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+udp = struct.pack(">HHHH", 4321, 4321, 16, 0) + b"in clear"
+head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, socket.inet_aton(peer), socket.inet_aton(to))
+for i in range(100): clear.sendto(head + udp, (to, 0))'
+at wire python3 -c "$inject" "$(node_ip 1)" "$(node_ip 2)" "$(xfrm_list node1 in "$(node_ip 1)" | awk '{print $3, $4}' | sort -k 2n | awk 'END {print $1}')"
+check_fires EspalierPlaintextBlocked node1
+check_fires EspalierKernelErrors node1
+check "clear packets are counted as such" wait_for 60 counted ipsec_plaintext_blocked_packets_total
+check "forged ones" wait_for 60 counted ipsec_integrity_failures_total
+check "old ones" wait_for 60 counted ipsec_replay_window_drops_total
+
+stream_stop 7000
+stream_stop 7001
