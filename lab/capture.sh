@@ -3,6 +3,7 @@
 #   capture_start FILE             captures the wire (each packet once, in the bridge's own namespace) until
 #   capture_stop FILE              which fails when the kernel lost a packet of the capture
 #   capture_count FILE FILTER      packets that a pcap filter matches
+#   capture_tell FILE [FILTER]     one line: how much ESP, IKE and anything else it holds, of the packets that FILTER matches
 #   capture_assert_only_esp_ike FILE [FILTER]   at least one ESP packet, and beside ESP and IKE only ARP, neighbour discovery and MLD
 #                                  reports; with FILTER: of the packets that it matches
 #   capture_assert_no_text FILE TEXT   TEXT stands in no packet
@@ -34,6 +35,12 @@ capture_count() { tcpdump --count -r "$1" "$2" 2>/dev/null | cut -d ' ' -f 1; }
 
 _esp='(ip proto 50 or ip6 proto 50 or (ip6 proto 44 and ip6[40] == 50) or udp port 4500)'
 _exempt='(udp port 500 or arp or ip6 dst ff02::16 or (icmp6 and ip6[40] >= 133 and ip6[40] <= 137))'
+
+capture_tell() {
+  local which=${2:+($2) and }
+  echo "the wire: $(capture_count "$1" "$which$_esp") packets of ESP, $(capture_count "$1" "${which}udp port 500") of IKE," \
+    "$(capture_count "$1" "${which}not ($_esp or $_exempt)") of anything else"
+}
 
 capture_assert_only_esp_ike() {
   local esp other which=${2:+($2) and }

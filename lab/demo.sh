@@ -4,11 +4,7 @@
 set -euo pipefail
 source "$ESPALIER_ROOT/lab/lab.sh"
 source "$ESPALIER_ROOT/lab/espalier.sh"
-
-step=0
-say() { step=$((step + 1)); printf '\n\033[1m[%s] %s\033[0m\n' "$step" "$*"; }
-bad=0
-must() { if "${@:2}" >/run/.demo 2>&1; then echo "  ok      $1"; else echo "  FAILED  $1"; sed 's/^/          /' /run/.demo | tail -n 5; bad=1; fi; }
+source "$ESPALIER_ROOT/lab/demo_steps.sh"
 
 say "Four nodes on one wire, two pods behind each of the first three; certificates for all, node4's from the wrong CA"
 lab_nodes 4
@@ -56,7 +52,7 @@ if command -v iperf3 >/dev/null; then
   at pod1-2 iperf3 -c "$(pod_ip 2 2)" -t 3 -f m | grep -E 'sender|receiver' | sed 's/^/  iperf3  /' || bad=1
 fi
 capture_stop /tmp/wire.pcap
-echo "  the wire: $(capture_count /tmp/wire.pcap "$_esp") packets of ESP, $(capture_count /tmp/wire.pcap 'udp port 500') of IKE, $(capture_count /tmp/wire.pcap "not ($_esp or $_exempt)") of anything else"
+capture_tell /tmp/wire.pcap | sed 's/^/  /'
 must "nothing but ESP, IKE, ARP and neighbour discovery was on the wire" capture_assert_only_esp_ike /tmp/wire.pcap
 
 say "espalierctl trafficstatus on node1"

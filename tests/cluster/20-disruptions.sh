@@ -47,6 +47,11 @@ lost=$STREAM_LOST
 disturb "without Espalier: node 3 rebooted" reboot_3
 allowed=$((lost + STREAM_LOST))
 
+# What a node's kernel and CNI folder hold that an agent could have changed, numbers that count aside.
+state_of() { on "$1" sh -c 'ip xfrm state; ip xfrm policy; nft list tables; cat /etc/cni/net.d/*; ls /opt/cni/bin /etc/cni/net.d'; }
+for n in 1 2 3; do state_of $n >"/run/before-$n"; done
+as_before() { diff "/run/before-$1" <(state_of "$1"); }
+
 values=(--set image.pullPolicy=Never --set operator.logFormat=text --set agent.logFormat=text)
 check "helm installs" helm install espalier "$chart" -n espalier-system --create-namespace "${values[@]}"
 agents() { kubectl rollout status daemonset/espalier-agent -n espalier-system --timeout 400s; }
@@ -92,13 +97,13 @@ killed() {
 disturb "an agent killed with SIGKILL" killed
 
 operators() { kubectl get pods -n espalier-system -l app.kubernetes.io/component=operator --no-headers | grep -c . || true; }
-gone() { [ "$(operators)" = 0 ]; }
+nobody() { [ "$(operators)" = 0 ]; }
 away() {
   wanted=$(kubectl get deployment espalier-operator -n espalier-system -o jsonpath='{.spec.replicas}')
   kubectl scale deployment espalier-operator -n espalier-system --replicas 0
-  wait_until 120 gone
+  wait_until 120 nobody
   pause 300
-  gone
+  nobody
 }
 disturb "the operator gone for five minutes" away
 back() { kubectl scale deployment espalier-operator -n espalier-system --replicas "$wanted" && kubectl rollout status deployment/espalier-operator -n espalier-system --timeout 300s; }
@@ -113,4 +118,14 @@ disturb "helm upgrade" upgraded
 check "the capture is whole" capture_stop /run/wire.pcap
 check "between the two nodes went ESP and IKE only" capture_assert_only_esp_ike /run/wire.pcap "$between"
 equal "IPsec refused nothing on them" "$before" "$(errors)"
+
+check "helm uninstall" helm uninstall espalier -n espalier-system --timeout 300s
+gone() { [ -z "$(kubectl get pods -n espalier-system --no-headers 2>/dev/null)" ]; }
+check "  the agents are gone" wait_until 120 gone
+for n in 1 2 3; do
+  check "  node $n is as it was" wait_until 60 as_before $n
+  diff "/run/before-$n" <(state_of $n) | head -n 20 || true
+done
+check "  the policy is still there" kubectl get ipsecpolicy cluster
+check "  and pods speak" on 1 nsenter --net="/run/netns/$(netns_of 1 "$ip1")" ping -c 3 -i 0.2 -W 5 "$ip2"
 printf '     %s\n' "${told[@]}"
