@@ -28,7 +28,7 @@ void PolicyTable::observe(std::span<const dataplane::PolicyState> dump,
   forget_all();
   for (const auto& state : dump) {
     auto id = id_of(state.policy);
-    if (dataplane::owns_index(state.policy.index)) indices_.insert(state.policy.index);
+    set_taken(state.policy.index, true);
     const bool clear = !state.policy.transform &&
                        state.policy.action == dataplane::Policy::Action::kAllow &&
                        clear_ours.contains(id);
@@ -43,15 +43,15 @@ void PolicyTable::observe(std::span<const dataplane::PolicyState> dump,
 }
 
 void PolicyTable::want(const std::string& group, std::vector<WantedPolicy> policies) {
-  std::vector<dataplane::PolicyId> ids;
-  ids.reserve(policies.size());
-  for (const auto& policy : policies) ids.push_back(id_of(policy.policy));
   const auto at = groups_.try_emplace(group).first;
-  const std::set<dataplane::PolicyId> kept(ids.begin(), ids.end());
-  for (const auto& id : at->second) {
-    if (!kept.contains(id)) drop(at->first, id);
+  std::map<dataplane::PolicyId, const WantedPolicy*> now;
+  for (const auto& policy : policies) now.insert_or_assign(id_of(policy.policy), &policy);
+  for (const auto* id : at->second) {
+    if (!now.contains(*id)) drop(at->first, dataplane::PolicyId(*id));  // a copy: *id goes
   }
-  for (std::size_t i = 0; i < ids.size(); ++i) add(at->first, ids[i], policies[i]);
+  std::vector<const dataplane::PolicyId*> ids;
+  ids.reserve(now.size());
+  for (const auto& [id, policy] : now) ids.push_back(add(at->first, id, *policy));
   if (ids.empty()) {
     groups_.erase(at);
   } else {
@@ -59,17 +59,17 @@ void PolicyTable::want(const std::string& group, std::vector<WantedPolicy> polic
   }
 }
 
-void PolicyTable::add(const std::string& group, const dataplane::PolicyId& id,
-                      const WantedPolicy& policy) {
+const dataplane::PolicyId* PolicyTable::add(const std::string& group, const dataplane::PolicyId& id,
+                                            const WantedPolicy& policy) {
   const auto [at, fresh] = wanted_.try_emplace(id);
   if (!fresh && *at->second.group != group) {
     doubles_[id].insert_or_assign(group, policy);
-    return;
+  } else if (fresh || at->second.policy != policy) {
+    if (!fresh) withdraw(at);
+    replace(at, group, policy);
+    surplus_.erase(id);
   }
-  if (!fresh && at->second.policy == policy) return;
-  if (!fresh) withdraw(at);
-  replace(at, group, policy);
-  surplus_.erase(id);
+  return &at->first;
 }
 
 void PolicyTable::drop(const std::string& group, const dataplane::PolicyId& id) {
@@ -144,9 +144,18 @@ std::uint32_t PolicyTable::free_index(dataplane::Direction direction) {
     const std::uint32_t slot = next_slot_;
     next_slot_ = next_slot_ + 1 == dataplane::kIndexSlots ? 1 : next_slot_ + 1;
     const std::uint32_t index = dataplane::index_of(slot, direction);
-    if (indices_.insert(index).second) return index;
+    if (set_taken(index, true)) return index;
   }
   return 0;  // two million policies: the kernel chooses
+}
+
+bool PolicyTable::set_taken(std::uint32_t index, bool taken) {
+  if (!dataplane::owns_index(index)) return false;
+  const std::size_t at = index - dataplane::kIndexFirst;
+  if (at >= indices_.size()) indices_.resize(at + 1);
+  if (indices_[at] == taken) return false;
+  indices_[at] = taken;
+  return true;
 }
 
 PolicyTable::Steps PolicyTable::steps_to_set() {
@@ -221,7 +230,7 @@ void PolicyTable::note(const dataplane::Step& step, const Status& status) {
 void PolicyTable::forget(const dataplane::PolicyId& id, const dataplane::Policy& stood) {
   touch(stood);
   surplus_.erase(id);
-  indices_.erase(stood.index);
+  set_taken(stood.index, false);
   ours_.erase(id);
   if (const auto at = wanted_.find(id); at != wanted_.end()) at->second.stands = false;
 }
@@ -307,11 +316,11 @@ PolicyTable::Count PolicyTable::count(dataplane::Direction direction) const {
 bool PolicyTable::stands(const std::string& group) const {
   const auto found = groups_.find(group);
   if (found == groups_.end()) return true;
-  return std::all_of(found->second.begin(), found->second.end(), [&](const auto& id) {
-    const Wanted& wanted = wanted_.at(id);
+  return std::all_of(found->second.begin(), found->second.end(), [&](const auto* id) {
+    const Wanted& wanted = wanted_.at(*id);
     if (wanted.group == &found->first) return wanted.stands;
-    const auto stands = standing(id);
-    return stands && same(*stands, doubles_.at(id).at(group).policy);
+    const auto stands = standing(*id);
+    return stands && same(*stands, doubles_.at(*id).at(group).policy);
   });
 }
 

@@ -95,7 +95,9 @@ class PolicyTable {
   };
   using WantedMap = std::map<dataplane::PolicyId, Wanted>;
 
-  void add(const std::string& group, const dataplane::PolicyId& id, const WantedPolicy& policy);
+  // The policy's key in wanted_, good until no group wants it.
+  const dataplane::PolicyId* add(const std::string& group, const dataplane::PolicyId& id,
+                                 const WantedPolicy& policy);
   void drop(const std::string& group, const dataplane::PolicyId& id);
   // Another policy is wanted in the place of that one.
   void replace(WantedMap::iterator at, const std::string& group, const WantedPolicy& policy);
@@ -106,9 +108,11 @@ class PolicyTable {
   void touch(const dataplane::Policy& policy) { clear_version_ += policy.transform ? 0U : 1U; }
   void forget(const dataplane::PolicyId& id, const dataplane::Policy& stood);
   [[nodiscard]] std::uint32_t free_index(dataplane::Direction direction);
+  // False: it is so already, or not of our band.
+  bool set_taken(std::uint32_t index, bool taken);
 
-  std::map<std::string, std::vector<dataplane::PolicyId>> groups_;
   WantedMap wanted_;
+  std::map<std::string, std::vector<const dataplane::PolicyId*>> groups_;       // keys of wanted_
   std::map<dataplane::PolicyId, std::map<std::string, WantedPolicy>> doubles_;  // who came later
   std::map<dataplane::PolicyId, dataplane::Policy> ours_;  // but those that stand as wanted
   std::map<dataplane::PolicyId, dataplane::Policy> foreign_;
@@ -116,7 +120,7 @@ class PolicyTable {
   std::set<dataplane::PolicyId> surplus_;  // ours, and not wanted
   std::set<dataplane::PolicyId> refused_;
   std::map<dataplane::PolicyId, std::string> errors_;  // the kernel's, from the last try
-  std::set<std::uint32_t> indices_;                    // taken in our band
+  std::vector<bool> indices_;                          // taken in our band, counted from its first
   std::uint32_t next_slot_ = 1;
   std::uint64_t clear_version_ = 1;
 };

@@ -9,8 +9,7 @@ Result<std::uint32_t> Reqids::give(const ChildKey& key) {
     const std::uint32_t reqid = next_;
     next_ = reqid == dataplane::kReqidLast ? dataplane::kReqidFirst : reqid + 1;
     if (by_reqid_.contains(reqid) || avoid_.contains(reqid)) continue;
-    by_key_.emplace(key, reqid);
-    by_reqid_.emplace(reqid, key);
+    by_reqid_.emplace(reqid, &by_key_.emplace(key, reqid).first->first);
     ++version_;
     return reqid;
   }
@@ -26,15 +25,14 @@ std::optional<std::uint32_t> Reqids::find(const ChildKey& key) const {
 std::optional<ChildKey> Reqids::key_of(std::uint32_t reqid) const {
   const auto found = by_reqid_.find(reqid);
   if (found == by_reqid_.end()) return std::nullopt;
-  return found->second;
+  return *found->second;
 }
 
 bool Reqids::restore(const ChildKey& key, std::uint32_t reqid) {
   if (!dataplane::owns_reqid(reqid) || by_key_.contains(key) || by_reqid_.contains(reqid)) {
     return false;
   }
-  by_key_.emplace(key, reqid);
-  by_reqid_.emplace(reqid, key);
+  by_reqid_.emplace(reqid, &by_key_.emplace(key, reqid).first->first);
   ++version_;
   return true;
 }

@@ -46,7 +46,7 @@ class Reqids {
 
  private:
   std::map<ChildKey, std::uint32_t> by_key_;
-  std::map<std::uint32_t, ChildKey> by_reqid_;
+  std::map<std::uint32_t, const ChildKey*> by_reqid_;  // keys of by_key_
   std::set<std::uint32_t> avoid_;
   std::uint32_t next_ = dataplane::kReqidFirst;
   std::uint64_t version_ = 1;
