@@ -11,6 +11,10 @@ namespace {
 using pods::PodAnswer;
 using pods::PodRequest;
 
+// A runtime that is told that ADD would fail makes its whole node NotReady: not for an agent that
+// is being replaced. Kubelet bears 30 seconds.
+constexpr std::chrono::seconds kStatusPatience{10};
+
 std::string text_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -125,7 +129,8 @@ Outcome<std::string> check(const Invocation& invocation, const NetworkConfig& co
 }
 
 Outcome<std::string> status(const NetworkConfig& config, AgentPort& agent) {
-  const auto answer = agent.ask(config.socket, {pods::Ask::kStatus, {}, std::chrono::seconds(0)});
+  const auto patience = std::min<std::chrono::seconds>(config.timeout, kStatusPatience);
+  const auto answer = agent.ask(config.socket, {pods::Ask::kStatus, {}, patience});
   const std::string why = !answer            ? answer.error().to_string()
                           : !answer->covered ? answer->reason
                                              : std::string();

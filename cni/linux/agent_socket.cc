@@ -50,6 +50,16 @@ Result<process::Fd> connect_to(const std::string& socket, TimePoint deadline) {
   return fd;
 }
 
+// An agent that is replaced by another is away for a moment.
+Result<process::Fd> reach(const std::string& socket, TimePoint patient_until, TimePoint deadline) {
+  while (true) {
+    auto fd = connect_to(socket, deadline);
+    if (fd || fd.error().code != Code::kUnavailable || process::monotonic_now() >= patient_until)
+      return fd;
+    (void)::poll(nullptr, 0, 100);
+  }
+}
+
 Status send_all(int fd, const std::string& socket, std::string_view text) {
   while (!text.empty()) {
     const ssize_t sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
@@ -84,7 +94,7 @@ Result<std::string> read_line(int fd, const std::string& socket, TimePoint deadl
 Result<pods::PodAnswer> AgentSocket::ask(const std::string& socket,
                                          const pods::PodRequest& request) {
   const TimePoint deadline = process::monotonic_now() + request.patience + kAnswerTime;
-  auto fd = connect_to(socket, deadline);
+  auto fd = reach(socket, deadline - kAnswerTime, deadline);
   if (!fd) return forward(fd);
   if (auto sent = send_all(fd->get(), socket, pods::encode(request)); !sent) return forward(sent);
   auto line = read_line(fd->get(), socket, deadline);

@@ -74,6 +74,30 @@ TEST(AgentSocket, AnAgentThatIsAwayIsUnavailable) {
   EXPECT_THAT(answer.error().to_string(), HasSubstr("/nowhere/at/all.sock"));
 }
 
+TEST(AgentSocket, AnAgentThatIsBeingReplacedIsWaitedFor) {
+  const auto folder = std::filesystem::temp_directory_path();
+  const std::string path = folder / ("cni-late-" + std::to_string(::getpid()));
+  std::thread late([&path] {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    const process::Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    // Bound, it refuses whoever comes before listen().
+    ::listen(listener.get(), 1);
+    const process::Fd peer(::accept(listener.get(), nullptr, nullptr));
+    char c = 0;
+    while (::read(peer.get(), &c, 1) == 1 && c != '\n') {
+    }
+    ::send(peer.get(), "{\"covered\":true}\n", 17, MSG_NOSIGNAL);
+  });
+  const auto answer = AgentSocket().ask(path, {pods::Ask::kStatus, {}, std::chrono::seconds(60)});
+  late.join();
+  ::unlink(path.c_str());
+  ASSERT_TRUE(answer) << answer.error().to_string();
+  EXPECT_TRUE(answer->covered);
+}
+
 TEST(AgentSocket, AnAgentThatEndsInTheMiddleIsUnavailable) {
   OneAnswer agent("{\"covered\":");
   EXPECT_EQ(AgentSocket().ask(agent.path(), kRequest).error().code, Code::kUnavailable);

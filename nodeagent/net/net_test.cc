@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "nodeagent/net/ike_sockets.h"
+#include "nodeagent/net/interface_mtu.h"
 #include "nodeagent/net/socket_address.h"
 #include "nodeagent/net/socket_options.h"
 
@@ -84,6 +85,13 @@ class NetTest : public ::testing::Test {
 
   static inline std::string namespace_error_;
 };
+
+TEST_F(NetTest, SaysWhatInterfacesCarry) {
+  const auto mtus = interface_mtus();
+  ASSERT_TRUE(mtus) << mtus.error().to_string();
+  EXPECT_EQ(mtus->at(*IpAddress::parse("127.0.0.1")), 65536U);
+  EXPECT_EQ(mtus->at(*IpAddress::parse("::1")), 65536U);
+}
 
 TEST_F(NetTest, OpensBothPortsOfBothFamilies) {
   IkeSockets sockets = open();

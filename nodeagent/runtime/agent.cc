@@ -19,6 +19,7 @@
 #include "nodeagent/dataplane/xfrm/xfrm_events.h"
 #include "nodeagent/dataplane/xfrm/xfrm_ipsec.h"
 #include "nodeagent/dataplane/xfrm/xfrm_stat.h"
+#include "nodeagent/net/interface_mtu.h"
 #include "nodeagent/rpc/rpc_server.h"
 #include "nodeagent/runtime/agent_ports.h"
 #include "nodeagent/runtime/busy_time.h"
@@ -36,6 +37,7 @@
 #include "nodeagent/telemetry/prometheus/metrics_server.h"
 #include "nodeagent/telemetry/snapshot_cell.h"
 #include "nodeagent/tunnel/controller.h"
+#include "nodeagent/tunnel/pod_mtu.h"
 #include "operator/plan/planner.h"
 
 namespace espalier::runtime {
@@ -129,6 +131,7 @@ struct Agent::Parts {
   Loop::DeadlineId report_deadline{};
   TimePoint report_at = kNever;
   TimePoint reported_at{};
+  std::vector<tunnel::PodPath> pod_paths;  // of the plan in force
   std::vector<dataplane::KernelEvent> event_batch;
 
   Status open_world();
@@ -146,6 +149,7 @@ struct Agent::Parts {
   void publish();
   [[nodiscard]] std::optional<telemetry::ConnectionStatus> status_of(std::string_view name) const;
   [[nodiscard]] pods::PodAnswer pods_covered() const;
+  [[nodiscard]] std::optional<pods::LinkMtu> pod_mtu(const telemetry::Snapshot& now) const;
   void on_signal(int signal);
 };
 
@@ -338,6 +342,7 @@ void Agent::Parts::apply(plan::NodePlan wanted, const crds::ManifestSet& secrets
     log.on_event({telemetry::EventId::kPlanNote,
                   {{"object", note.about.to_string()}, {"detail", note.text}}});
   }
+  pod_paths = tunnel::pod_paths(wanted);
   auto table = credentials->build(wanted, secrets, process::wall_now());
   plan_given = process::monotonic_now();
   controller->apply_plan(*plan_given, std::move(wanted), std::move(table));
@@ -382,14 +387,28 @@ std::optional<telemetry::ConnectionStatus> Agent::Parts::status_of(std::string_v
 // The plan speaks of the node's pods by their ranges, so a pod is covered, whatever its address,
 // once the kernel has what the plan wants.
 pods::PodAnswer Agent::Parts::pods_covered() const {
-  const telemetry::PlanStatus plan =
-      controller->snapshot(process::monotonic_now(), process::wall_now()).plan;
+  const telemetry::Snapshot now =
+      controller->snapshot(process::monotonic_now(), process::wall_now());
+  const telemetry::PlanStatus& plan = now.plan;
   if (plan.hash.empty()) return {false, "node " + options.node + " has no plan yet", std::nullopt};
   if (!plan.applied) {
     return {false, "the kernel of node " + options.node + " does not have all of the plan yet",
             std::nullopt};
   }
-  return {true, "", std::nullopt};
+  return {true, "", pod_mtu(now)};
+}
+
+std::optional<pods::LinkMtu> Agent::Parts::pod_mtu(const telemetry::Snapshot& now) const {
+  const auto mtus = net::interface_mtus();
+  if (!mtus) return std::nullopt;
+  const bool translated =
+      std::any_of(now.connections.begin(), now.connections.end(), [](const auto& connection) {
+        return connection.ike_sa &&
+               connection.ike_sa->encapsulation != telemetry::Encapsulation::kNone;
+      });
+  const auto mtu = tunnel::pod_mtu(pod_paths, {*mtus, translated});
+  if (!mtu) return std::nullopt;
+  return pods::LinkMtu{std::min(mtu->most, pods::kLargestMtu), mtu->reserve};
 }
 
 void Agent::Parts::read_kernel_events() {

@@ -105,8 +105,7 @@ void PodService::read(int fd) {
 
 bool PodService::answered(const Caller& caller, TimePoint now) {
   const pods::PodAnswer answer = judge_(*caller.asked);
-  const bool waits = !answer.covered && caller.asked->ask == pods::Ask::kCover;
-  if (waits && now < caller.until) return false;
+  if (!answer.covered && now < caller.until) return false;
   send_answer(caller.fd.get(), answer);
   return true;
 }

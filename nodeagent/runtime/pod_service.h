@@ -1,7 +1,7 @@
 // PodService: answers espalier-cni on a unix socket: is this pod covered?
 //
-// Guarantees: one request, one answer per connection (rpc/pods/pod_message.h); who asks for
-// coverage is answered as soon as the judge says so, else with the judge's reason once the
+// Guarantees: one request, one answer per connection (rpc/pods/pod_message.h); who asks
+// is answered as soon as the judge says yes, else with the judge's reason once the
 // request's patience is over, at most kLongestPatience. A line that is no request is answered with
 // what is wrong in it. Who says nothing for ten seconds is hung up on. More than kMostCallers wait
 // in the kernel's queue. Only root may connect (mode 0600). Assumptions: called on the loop's

@@ -91,7 +91,9 @@ std::string leaving_mark(const std::string& socket) {
 }
 
 std::string encode(const PodRequest& request) {
-  if (request.ask == Ask::kStatus) return line_of(Json{{"ask", kStatusWord}});
+  if (request.ask == Ask::kStatus) {
+    return line_of(Json{{"ask", kStatusWord}, {"patienceMilliseconds", request.patience.count()}});
+  }
   Json addresses = Json::array();
   for (const IpAddress& address : request.pod.addresses) addresses.push_back(address.to_string());
   Json pod{{"namespace", request.pod.ns},
@@ -121,10 +123,11 @@ Result<PodRequest> decode_request(std::string_view line) {
   if (auto read = read_text(*json, "ask", ask); !read) return forward(read);
   if (ask == kStatusWord) {
     request.ask = Ask::kStatus;
-    return request;
+  } else if (ask != kCoverWord) {
+    return fail(Code::kUnsupported, "ask", "cover or status is needed");
+  } else if (auto read = read_pod(member(*json, "pod"), request.pod); !read) {
+    return within("pod", read);
   }
-  if (ask != kCoverWord) return fail(Code::kUnsupported, "ask", "cover or status is needed");
-  if (auto read = read_pod(member(*json, "pod"), request.pod); !read) return within("pod", read);
   std::uint32_t patience = 0;
   const auto longest = std::chrono::milliseconds(kLongestPatience).count();
   if (auto read = read_number(*json, "patienceMilliseconds", 0, static_cast<std::uint64_t>(longest),
@@ -145,8 +148,9 @@ Result<PodAnswer> decode_answer(std::string_view line) {
   answer.covered = covered.get<bool>();
   if (auto read = read_text(*json, "reason", answer.reason); !read) return forward(read);
   LinkMtu mtu;
-  if (auto read = read_number(*json, "mtu", 1280, 65535, mtu.most); !read) return forward(read);
-  if (auto read = read_number(*json, "mtuReserve", 0, 65535, mtu.reserve); !read)
+  if (auto read = read_number(*json, "mtu", kLeastMtu, kLargestMtu, mtu.most); !read)
+    return forward(read);
+  if (auto read = read_number(*json, "mtuReserve", 0, kLargestMtu, mtu.reserve); !read)
     return forward(read);
   if (mtu.most != 0) answer.mtu = mtu;
   return answer;

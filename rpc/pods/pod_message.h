@@ -29,7 +29,7 @@ inline constexpr std::size_t kLongestLine = 64 * 1024;
 
 enum class Ask : std::uint8_t {
   kCover,   // waits until the pod is covered
-  kStatus,  // whether kCover could be answered: a plan is in force
+  kStatus,  // waits until kCover can be answered: a plan is in force
 };
 
 // A pod as a container runtime knows it before it starts. The names are empty for a container that
@@ -53,9 +53,13 @@ struct PodRequest {
 };
 inline constexpr std::chrono::minutes kLongestPatience{10};
 
+inline constexpr std::uint32_t kLeastMtu = 1280;  // RFC 8200 section 5
+inline constexpr std::uint32_t kLargestMtu = 65535;
+
 // What a pod's link may carry, in octets of IP packets.
 struct LinkMtu {
-  // No packet of this length or less is cut by ESP on the way to another node; 1280 to 65535.
+  // No packet of this length or less is cut by ESP on the way to another node; from
+  // kLeastMtu to kLargestMtu.
   std::uint32_t most = 0;
   // To be taken off the link's own MTU besides: where pod packets travel inside node packets, only
   // the network plugin that made the link knows what that wrapping takes.

@@ -16,7 +16,7 @@ PodRequest cover_request() {
 
 TEST(PodMessage, RequestsComeBackAsTheyWere) {
   EXPECT_EQ(*decode_request(encode(cover_request())), cover_request());
-  const PodRequest status{Ask::kStatus, {}, {}};
+  const PodRequest status{Ask::kStatus, {}, std::chrono::milliseconds(700)};
   EXPECT_EQ(*decode_request(encode(status)), status);
 }
 
