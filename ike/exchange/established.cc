@@ -76,6 +76,8 @@ void established(Core& core, IkeSa& sa, bool initial_contact) {
   sa.last_heard = core.now;
   sa.first_nonce = handshake->ni;
   sa.ppk_used = handshake->ppk_index.has_value();
+  sa.keys.sk_pi.wipe();  // they prove the identities, and have done so
+  sa.keys.sk_pr.wipe();
   core.half_open_by_peer.erase(sa.half_open_key);
   if (sa.counted_half_open) {
     core.half_open.remove(sa.half_open_key.first.address);

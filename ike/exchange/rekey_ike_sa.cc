@@ -56,6 +56,8 @@ Result<IkeSa*> make_successor(Core& core, IkeSa& old, const IkeRekey& ike, ByteV
   next.state = IkeSaState::kEstablished;
   next.suite = ike.suite;
   next.keys = std::move(*keys);
+  next.keys.sk_pi.wipe();  // no identity is proved again
+  next.keys.sk_pr.wipe();
   next.encapsulated = old.encapsulated;
   next.nat_local = old.nat_local;
   next.nat_remote = old.nat_remote;
