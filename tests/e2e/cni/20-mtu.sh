@@ -4,7 +4,7 @@
 set -euo pipefail
 if [ "${1:-}" != inside ]; then
   programs=$("$ESPALIER_ROOT/lab/kubernetes/binaries" cnitool bridge host-local)
-  exec "$ESPALIER_ROOT/lab/run" --timeout 400 --env "CNI_PROGRAMS=$programs" "$0" inside
+  exec "$ESPALIER_ROOT/lab/run" --timeout 900 --env "CNI_PROGRAMS=$programs" "$0" inside
 fi
 source "$ESPALIER_ROOT/tests/e2e/lib.sh"
 source "$ESPALIER_ROOT/lab/espalier.sh"
