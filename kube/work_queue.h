@@ -71,6 +71,7 @@ class WorkQueue {
       const At at = delayed_.begin()->at;
       delayed_.erase(delayed_.begin());
       at->second.ready = true;
+      at->second.order = ++order_;  // of becoming due, not of being added
       ready_.insert({at->second.priority, at->second.order, at});
     }
     if (ready_.empty()) return std::nullopt;

@@ -94,6 +94,17 @@ TEST(WorkQueue, HigherPriorityFirstThenInOrder) {
   EXPECT_THAT(order, ::testing::ElementsAre("resync2", "urgent", "change", "resync1"));
 }
 
+TEST(WorkQueue, TheOrderIsThatOfBecomingDueNotOfBeingAdded) {
+  Queue queue;
+  queue.add_at(kStart + 1min, "periodic");
+  queue.add_at(kStart + 30s, "earlier");
+  queue.add(kStart, "now");
+  queue.add(kStart + 1s, "periodic");  // brought forward
+  EXPECT_EQ(queue.take(kStart + 40s), "now");
+  EXPECT_EQ(queue.take(kStart + 40s), "periodic");
+  EXPECT_EQ(queue.take(kStart + 40s), "earlier");
+}
+
 TEST(WorkQueue, APriorityIsRaisedAlsoWhenTheKeyIsDueAlready) {
   Queue queue;
   queue.add(kStart, "a", Priority::kLow);
