@@ -78,6 +78,19 @@ void trim_namespace(kube::Json& json) {
     at->erase("annotations");
 }
 
+Result<std::vector<certificates::TrustedCa>> read_bundle(ike::crypto::Provider& nss,
+                                                         const std::string& bundle) {
+  auto trust = nss.add_trust(bundle);
+  if (!trust) return forward(trust);
+  auto known = nss.trust_info(*trust);
+  nss.remove(*trust);
+  if (!known) return forward(known);
+  std::vector<certificates::TrustedCa> all;
+  for (const ike::crypto::CertificateInfo& each : *known)
+    all.push_back({each.subject, each.not_after});
+  return all;
+}
+
 class Operator {
  public:
   Operator(const RunOptions& options, OperatorLog& log)
@@ -98,6 +111,7 @@ class Operator {
   void make_reconciler();
   void make_pod_slices();
   [[nodiscard]] Status make_certificates();
+  void follow_issuer();
   void enqueue_certificates();
   void make_elector();
   [[nodiscard]] bool leads() const {
@@ -130,6 +144,9 @@ class Operator {
   std::unique_ptr<kube::EventSender> events_;
   kube::Informer* node_endpoints_ = nullptr;
   kube::Informer* requests_ = nullptr;
+  // What cert-manager says, with --issuer. Its kind may be missing, so /readyz does not wait for
+  // it.
+  kube::Informer* answers_ = nullptr;
   std::unique_ptr<certificates::NodeCertificates> certificates_;
   std::unique_ptr<kube::Controller<kube::ObjectKey>> signers_;
   std::unique_ptr<OperatorMetrics> metrics_;
@@ -251,6 +268,7 @@ Status Operator::make_certificates() {
   certificates::NodeCertificates::Options how;
   how.ns = options_.ns;
   if (!options_.issuer.name.empty()) how.issuer = options_.issuer;
+  how.read_bundle = [this](const std::string& bundle) { return read_bundle(*nss_, bundle); };
   how.tell = [this](kube::Happening happening) { events_->record(std::move(happening)); };
   certificates_ = std::make_unique<certificates::NodeCertificates>(
       *client_,
@@ -268,7 +286,19 @@ Status Operator::make_certificates() {
   requests_->on_change([this](const kube::Change& change) {
     if (leads() && !change.deleted()) signers_->add(change.key());
   });
+  if (!options_.issuer.name.empty()) follow_issuer();
   return {};
+}
+
+void Operator::follow_issuer() {
+  answers_ = follow(certificates::certificate_requests(), {options_.ns, {}, {}});
+  answers_->on_change([this](const kube::Change& change) {
+    if (!leads() || change.deleted()) return;
+    const std::string request = certificates::request_of(*change.after);
+    if (request.empty()) return;
+    signers_->add({"", request});
+    signers_->add(kCa);  // after it: an answer may bring a CA
+  });
 }
 
 void Operator::enqueue_certificates() {
@@ -314,7 +344,8 @@ http::Reply Operator::document(std::string_view path) {
   if (path == "/readyz") {
     std::string missing;
     for (const auto& informer : informers_) {
-      if (!informer->synced() && !started_by_need_.contains(informer.get()))
+      const bool awaited = informer.get() != answers_ && !started_by_need_.contains(informer.get());
+      if (awaited && !informer->synced())
         missing += informer->resource().kind + " is not known yet\n";
     }
     if (missing.empty() && !reconciler_->ready()) missing = "the first plan is not made yet\n";

@@ -18,6 +18,8 @@ using What = ExternalIssuer::Answer::What;
 
 namespace {
 
+constexpr const char* kRequestAnnotation = "espalier.io/request";
+
 // The condition of a type; nullptr without one.
 const Json* condition(const Json& object, std::string_view type) {
   const Json* list = kube::find_field(object, "status.conditions");
@@ -58,6 +60,12 @@ bool holds(const std::string& all, const std::string& some) {
 kube::Resource certificate_requests() {
   return {"cert-manager.io", "v1", "certificaterequests", "CertificateRequest",
           kube::Scope::kNamespaced};
+}
+
+std::string request_of(const kube::Object& certificate_request) {
+  const auto& annotations = certificate_request.metadata.annotations;
+  const auto found = annotations.find(kRequestAnnotation);
+  return found == annotations.end() ? std::string() : found->second;
 }
 
 kube::ApiResult<Answer> ExternalIssuer::ask(const kube::Object& request,
@@ -101,7 +109,7 @@ kube::ApiResult<Answer> ExternalIssuer::create(const kube::ObjectKey& key,
       {"metadata",
        {{"name", key.name},
         {"namespace", key.ns},
-        {"annotations", {{"espalier.io/request", request.key().name}}},
+        {"annotations", {{kRequestAnnotation, request.key().name}}},
         {"ownerReferences", Json::array({kube::owner_reference(request)})}}},
       {"spec",
        {{"request", kube::field_text(request.json, "spec.request")},

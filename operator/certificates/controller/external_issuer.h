@@ -21,6 +21,8 @@ namespace espalier::certificates {
 
 // cert-manager's, in cert-manager.io/v1.
 [[nodiscard]] kube::Resource certificate_requests();
+// The CertificateSigningRequest that a CertificateRequest of ours is for; empty: it is not ours.
+[[nodiscard]] std::string request_of(const kube::Object& certificate_request);
 
 struct IssuerRef {
   std::string name;

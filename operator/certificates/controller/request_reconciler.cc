@@ -11,6 +11,7 @@ namespace {
 
 constexpr Duration kNodeRetry = std::chrono::seconds(10);
 constexpr Duration kCaRetry = std::chrono::seconds(5);
+constexpr Duration kIssuerRetry = std::chrono::minutes(1);  // for a watch that fails
 constexpr Duration kWatchLag = std::chrono::seconds(1);
 
 // A request that is gone needs nothing. One that was judged by an older state, as when the watch
@@ -86,7 +87,8 @@ kube::Reconciled RequestReconciler::sign_elsewhere(const kube::Object& request, 
     case ExternalIssuer::Answer::What::kIssued:
       return outcome(put(with_certificate(request.json, answer->certificate), "status"));
     case ExternalIssuer::Answer::What::kPending:
-      if (!decision.reason.empty()) tell(request, kube::EventType::kWarning, decision, "Sign");
+      if (decision.reason.empty()) return kube::reconcile_again(kIssuerRetry);
+      tell(request, kube::EventType::kWarning, decision, "Sign");
       return kube::reconcile_again(kCaRetry);
     case ExternalIssuer::Answer::What::kRefused:
       break;

@@ -43,8 +43,9 @@ class RequestReconciler {
         config_(std::move(config)) {}
 
   // Comes again after 10 s while the node has no NodeEndpoint, after 5 s while there is no CA to
-  // sign with or the external issuer has not decided, after 1 s when the store was behind (409).
-  // Errors are the API server's, or kTransient when signing failed.
+  // sign with or to trust, after a minute while the external issuer has not decided (its
+  // CertificateRequest is watched: certificate_requests()), after 1 s when the store was behind
+  // (409). Errors are the API server's, or kTransient when signing failed.
   [[nodiscard]] kube::Reconciled reconcile(const kube::ObjectKey& key, WallTime now);
 
  private:

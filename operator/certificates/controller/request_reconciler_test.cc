@@ -266,5 +266,70 @@ TEST_F(RequestTest, SignsNothingWithACaThatExpired) {
   EXPECT_FALSE(status().contains("certificate"));
 }
 
+class IssuedRequestTest : public RequestTest {
+ protected:
+  IssuedRequestTest() { server_.serve(certificate_requests()); }
+
+  NodeCertificates::Options with_issuer() {
+    NodeCertificates::Options made = options();
+    made.issuer = IssuerRef{"corporate"};
+    return made;
+  }
+  kube::Reconciled reconcile() { return issued_.reconcile_request(kRequest, kNow); }
+  // The one that was made; as cert-manager's controller answers it.
+  kube::ObjectPtr asked() const {
+    const auto all = server_.list(certificate_requests());
+    return all.size() == 1 ? all.front() : nullptr;
+  }
+  void answer(const Json& status) {
+    ASSERT_NE(asked(), nullptr);
+    Json json = asked()->json;
+    json["status"] = status;
+    server_.put(certificate_requests(), json);
+  }
+
+  NodeCertificates issued_{
+      client_, {requests_.store(), endpoints_.store()}, shared_keys(), with_issuer()};
+};
+
+TEST_F(IssuedRequestTest, WhatTheIssuerAnswersLeadsToTheRequest) {
+  put(request());
+  const auto waits = reconcile();
+  ASSERT_TRUE(waits) << waits.error().to_string();
+  EXPECT_EQ(waits->after, Duration(std::chrono::minutes(1))) << "it is watched, not polled";
+  EXPECT_THAT(conditions(), ElementsAre("Approved"));
+  ASSERT_NE(asked(), nullptr);
+  EXPECT_EQ(request_of(*asked()), kRequest.name);
+
+  const std::string pem = new_ca().certificate_pem();
+  const std::string encoded = to_text(encode_base64(as_bytes(pem)).view());
+  answer({{"certificate", encoded},
+          {"ca", encoded},
+          {"conditions", Json::array({{{"type", "Ready"}, {"status", "True"}}})}});
+  executor_.run();
+  expect_done(reconcile());
+  EXPECT_TRUE(certificate());
+}
+
+TEST_F(IssuedRequestTest, ARequestOfSomebodyElsesToTheIssuerLeadsNowhere) {
+  const auto other = server_.put(certificate_requests(),
+                                 {{"metadata", {{"name", "web"}, {"namespace", "espalier-system"}}},
+                                  {"spec", Json::object()}});
+  EXPECT_EQ(request_of(*other), "");
+}
+
+TEST_F(IssuedRequestTest, WithoutACaToTrustItLooksAgainSoonAndSaysSo) {
+  put(request());
+  ASSERT_TRUE(reconcile());
+  answer({{"certificate", to_text(encode_base64(as_bytes(new_ca().certificate_pem())).view())},
+          {"conditions", Json::array({{{"type", "Ready"}, {"status", "True"}}})}});
+  executor_.run();
+  const auto waits = reconcile();
+  ASSERT_TRUE(waits) << waits.error().to_string();
+  EXPECT_EQ(waits->after, Duration(std::chrono::seconds(5)));
+  EXPECT_THAT(events_, ElementsAre("Approve BoundToNode", "Sign NoTrust"));
+  EXPECT_FALSE(status().contains("certificate"));
+}
+
 }  // namespace
 }  // namespace espalier::certificates

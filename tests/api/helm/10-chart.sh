@@ -39,7 +39,7 @@ done
 
 # The rules and subjects of everything in deploy/ are those that stand.
 same_rights() {
-  python3 - "$ESPALIER_ROOT/deploy" <<'PY'
+  python3 - "$ESPALIER_ROOT/$1" <<'PY'
 import json, pathlib, subprocess, sys, yaml
 for file in sorted(pathlib.Path(sys.argv[1]).glob("*.yaml")):
     for wanted in yaml.safe_load_all(file.read_text()):
@@ -58,8 +58,9 @@ for file in sorted(pathlib.Path(sys.argv[1]).glob("*.yaml")):
         print(name)
 PY
 }
-check "its rights are those of deploy/" same_rights
+check "its rights are those of deploy/" same_rights deploy
 said "  all of them" ValidatingAdmissionPolicyBinding/espalier-agent-certificates
+refuse "  and none to cert-manager" kubectl get role espalier-operator-issuer -n espalier-system
 
 field() { [ "$(kubectl get "$1" -n espalier-system -o jsonpath="$2")" = "$3" ] || { kubectl get "$1" -n espalier-system -o yaml; return 1; }; }
 agent_container='{.spec.template.spec.containers[0]'
@@ -112,6 +113,16 @@ kubectl apply --server-side -f "$crds/testdata/examples/mesh.yaml" >/dev/null
 check "it upgrades" install upgrade --set operator.replicas=3,agent.logLevel=debug
 check "  to the new values" field deployment/espalier-operator '{.spec.replicas}' 3
 check "  and keeps what the operator filled in" field role/espalier-agent-secrets '{.rules[0].resourceNames[0]}' ppk
+
+# cert-manager signs when an issuer is named, and only then.
+refuse "an issuer whose name cannot be one is refused" install upgrade --set operator.issuer.name=Corporate_CA
+check "an issuer is named" install upgrade --set operator.issuer.name=corporate,operator.issuer.kind=Issuer
+check "  and its rights are those of deploy/cert-manager" same_rights deploy/cert-manager
+said "  bound to the operator" RoleBinding/espalier-operator-issuer
+check "  the operator is told" arguments deployment/espalier-operator
+for argument in --issuer=corporate --issuer-kind=Issuer --issuer-group=cert-manager.io; do said "  by $argument" "$argument"; done
+check "and no more" install upgrade --reset-values
+refuse "  its rights are gone" kubectl get role espalier-operator-issuer -n espalier-system
 
 left() { kubectl get "$1" -A -l app.kubernetes.io/instance=espalier -o name; }
 kinds=deployments,daemonsets,jobs,pods,poddisruptionbudgets,serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings,configmaps,validatingadmissionpolicies,validatingadmissionpolicybindings
