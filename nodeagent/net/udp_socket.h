@@ -82,6 +82,7 @@ class UdpSocket {
 
   // Queues; nothing is sent before flush().
   void queue(Datagram datagram);
+  [[nodiscard]] bool has_queued() const { return !queue_.empty(); }
   // Sends what is queued in one system call per batch. True when the queue is empty; false: wait
   // until the descriptor is writable and call again. What the kernel refused is dropped and told.
   bool flush(std::vector<SendFailure>& failures);

@@ -15,7 +15,6 @@ SocketNetwork::SocketNetwork(Loop& loop, net::IkeSockets sockets, BusyTime& busy
       busy_(busy),
       sockets_(std::move(sockets)),
       receive_(std::move(receive)),
-      dirty_(sockets_.sockets().size(), false),
       waiting_(sockets_.sockets().size(), false) {}
 
 SocketNetwork::~SocketNetwork() {
@@ -48,12 +47,11 @@ void SocketNetwork::send(std::span<const ike::Datagram> datagrams) {
     // What no socket is bound for is lost, as the network may lose it: IKE sends it again.
     (void)sockets_.queue({one.local, one.remote, one.encapsulated, one.data});
   }
-  dirty_.assign(dirty_.size(), true);
 }
 
 void SocketNetwork::flush() {
-  for (std::size_t i = 0; i < dirty_.size(); ++i) {
-    if (dirty_[i] && !waiting_[i]) flush_one(i);
+  for (std::size_t i = 0; i < waiting_.size(); ++i) {
+    if (sockets_.sockets()[i].has_queued() && !waiting_[i]) flush_one(i);
   }
 }
 
@@ -62,7 +60,6 @@ void SocketNetwork::flush_one(std::size_t index) {
   net::UdpSocket& socket = sockets_.sockets()[index];
   std::vector<net::SendFailure> failures;  // counted by the socket; retransmission is the cure
   const bool empty = socket.flush(failures);
-  dirty_[index] = !empty;
   if (waiting_[index] == !empty) return;
   waiting_[index] = !empty;
   (void)loop_.change(socket.fd(),

@@ -36,8 +36,7 @@ class SocketNetwork final : public tunnel::Network {
   BusyTime& busy_;
   net::IkeSockets sockets_;
   std::function<void(const ike::Datagram&)> receive_;
-  std::vector<bool> dirty_;    // has datagrams that were not given to the kernel
-  std::vector<bool> waiting_;  // for the kernel to take more
+  std::vector<bool> waiting_;  // which sockets wait for the kernel to take more
   std::vector<net::Datagram> batch_;
 };
 
