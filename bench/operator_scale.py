@@ -2,11 +2,14 @@
 """Measures a running operator at the size of a large cluster: bench/operator_scale.sh runs it in lab/apiserver.
 
 It makes NODES Nodes and POLICIES IPsecPolicies, plays every node's agent (each NodePolicy is reported as applied as soon as it
-is seen), starts the operator, and then changes one thing after the other. Writes are what the API server counted, times are
+is seen), starts the operator, and then changes one thing after the other; at last there are PODS pods, and a policy that selects
+them all. They are put into etcd, for the API server's way in would take an hour; its way out is what is measured. Writes are what the API server counted, times are
 from the change until the API server has told a watch of its last consequence, processor time and memory are what the operator
 says of itself. Nothing is asserted about time.
 """
 
+import base64
+import http.client
 import json
 import os
 import queue
@@ -72,6 +75,57 @@ class Agents:
             server.apply(f"{API}/nodepolicies/{name}/status", body, "espalier-agent")
 
 
+class Pods:
+    """Running pods in a namespace, one container each, as etcd holds them: there is no other way to make so many."""
+
+    def __init__(self, nodes):
+        self._nodes, self._etcd = nodes, http.client.HTTPConnection("127.0.0.1", 2379, timeout=60)
+
+    @staticmethod
+    def address(i):
+        return f"100.{64 + (i >> 16)}.{i >> 8 & 255}.{i & 255}"
+
+    def _pod(self, i):
+        name, made, address = f"web-5f8d9c7b6d-{i:06}", "2026-01-01T00:00:00Z", self.address(i)
+        metadata = {
+            "name": name, "namespace": "scale", "uid": f"00000000-0000-4000-8000-{i:012}", "creationTimestamp": made,
+            "labels": {"app": "web", "pod-template-hash": "5f8d9c7b6d"},
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5f8d9c7b6d",
+                                 "uid": "00000000-0000-4000-9000-000000000001", "controller": True, "blockOwnerDeletion": True}]}
+        container = {"name": "web", "image": "none.invalid/web:1", "imagePullPolicy": "IfNotPresent", "ports": [{"containerPort": 8080}],
+                     "env": [{"name": f"VARIABLE_{k}", "value": "value"} for k in range(5)],
+                     "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}}}
+        conditions = [{"type": kind, "status": "True", "lastTransitionTime": made}
+                      for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready")]
+        return name, {
+            "apiVersion": "v1", "kind": "Pod", "metadata": metadata,
+            "spec": {"nodeName": f"node{i % self._nodes:05}", "serviceAccountName": "default", "containers": [container]},
+            "status": {"phase": "Running", "startTime": made, "conditions": conditions, "podIP": address, "podIPs": [{"ip": address}]}}
+
+    def _change(self, changes):
+        self._etcd.request("POST", "/v3/kv/txn", json.dumps({"success": changes}))
+        answer = self._etcd.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            sys.exit(f"etcd refuses pods: {text}")
+
+    def _put(self, i):
+        name, pod = self._pod(i)
+        return {"requestPut": {"key": self._key(name), "value": base64.b64encode(json.dumps(pod).encode()).decode()}}
+
+    @staticmethod
+    def _key(name):
+        return base64.b64encode(f"/registry/pods/scale/{name}".encode()).decode()
+
+    def make(self, count):
+        for begin in range(0, count, 100):
+            self._change([self._put(i) for i in range(begin, min(begin + 100, count))])
+
+    def move(self, old, new):
+        self._change([{"requestDeleteRange": {"key": self._key(self._pod(old)[0])}}])
+        self._change([self._put(new)])
+
+
 class Operator:
     """The process, and what it and the API server say of it."""
 
@@ -123,13 +177,14 @@ def row(what, written, ready, processor, writes):
 
 
 class Bench:
-    def __init__(self, nodes, policies):
-        self.count, self.policies = nodes, policies
+    def __init__(self, nodes, policies, pods):
+        self.count, self.policies, self.pods = nodes, policies, pods
         self.server, self.lock = Server(), threading.Lock()
         self.operator = Operator(self.server)
         self.node_policies = Follower(f"{API}/nodepolicies", self.lock, Agents().tell)
         self.ipsec_policies = Follower(f"{API}/ipsecpolicies", self.lock)
         self.endpoints = Follower(f"{API}/nodeendpoints", self.lock)
+        self.slices = Follower(f"{API}/podslices", self.lock)
 
     # What is changed.
     def node(self, i):
@@ -146,6 +201,13 @@ class Bench:
         self.server.want("POST", f"{API}/ipsecpolicies", {"apiVersion": "espalier.io/v1alpha1", "kind": "IPsecPolicy",
                                                           "metadata": {"name": f"policy{i:03}"}, "spec": spec})
 
+    def select_pods(self):
+        """One more policy, for the pods of every node."""
+        self.policies += 1
+        spec = {"enforcement": "Preferred", "traffic": ["PodToPod"], "priority": 999, "podSelector": {"matchLabels": {"app": "web"}}}
+        self.server.want("POST", f"{API}/ipsecpolicies", {"apiVersion": "espalier.io/v1alpha1", "kind": "IPsecPolicy",
+                                                          "metadata": {"name": "web"}, "spec": spec})
+
     def change(self, name):
         self.server.want("PATCH", f"{API}/ipsecpolicies/{name}", {"spec": {"esp": {"lifetime": "2h"}}}, "application/merge-patch+json")
 
@@ -158,6 +220,9 @@ class Bench:
         named = [p["generation"] for policy in self.node_policies.objects.values() for p in policy["spec"].get("policies", [])
                  if p["name"] == name]
         return bool(named) and all(g >= generation for g in named)
+
+    def selected(self):
+        return {address for slice in self.slices.objects.values() for address in slice["spec"]["addresses"]}
 
     def followed(self):
         """Every policy is Ready, and says so of its newest state and of all its nodes."""
@@ -204,7 +269,7 @@ class Bench:
         row(what, written, ready, self.operator.metric("process_cpu_seconds_total") - cpu, difference(before, after))
 
     def run(self):
-        for follower in (self.node_policies, self.ipsec_policies, self.endpoints):
+        for follower in (self.node_policies, self.ipsec_policies, self.endpoints, self.slices):
             follower.start()
         for i in range(self.count):
             self.node(i)
@@ -240,11 +305,23 @@ class Bench:
         row("started again", None, planned, self.operator.metric("process_cpu_seconds_total"), difference(before, after))
         print(f"\nThe operator's resident memory: {memory / 1048576:.0f} MiB; started again "
               f"{self.operator.metric('process_resident_memory_bytes') / 1048576:.0f} MiB")
+        self.pod_steps()
         self.operator.stop()
+
+    def pod_steps(self):
+        pods = Pods(self.count)
+        self.server.want("POST", "/api/v1/namespaces", {"metadata": {"name": "scale"}})
+        pods.make(self.pods)
+        self.step(f"a policy comes that selects {self.pods} pods", self.select_pods, lambda: len(self.selected()) == self.pods)
+        old, new = 777 % self.pods, self.pods
+        wanted = self.selected() - {pods.address(old)} | {pods.address(new)}
+        self.step("one pod moves", lambda: pods.move(old, new), lambda: self.selected() == wanted)
+        print(f"\nIts resident memory with {self.pods} pods selected: "
+              f"{self.operator.metric('process_resident_memory_bytes') / 1048576:.0f} MiB")
 
 
 def difference(before, after):
     return {kind: n - before.get(kind, 0) for kind, n in after.items()}
 
 
-Bench(int(sys.argv[1]), int(sys.argv[2])).run()
+Bench(*map(int, sys.argv[1:4])).run()
