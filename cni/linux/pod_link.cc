@@ -64,6 +64,11 @@ Result<int> ask(int fd, unsigned long what, const std::string& ifname) {
   return what == SIOCGIFMTU ? request->ifr_mtu : request->ifr_ifindex;
 }
 
+// RTA_DATA() casts const away.
+const char* data_of(const rtattr& attribute) {
+  return reinterpret_cast<const char*>(&attribute) + RTA_LENGTH(0);
+}
+
 // rtnetlink's attributes are a list of (length, type, octets), each aligned to four.
 template <typename Each>
 void for_attributes(const rtattr* at, std::size_t length, const Each& each) {
@@ -112,14 +117,14 @@ std::optional<int> veth_peer(const std::string& ifname) {
       first, size - NLMSG_LENGTH(NLMSG_ALIGN(sizeof(ifinfomsg))), [&](const rtattr& each) {
         if (each.rta_type == IFLA_LINK && RTA_PAYLOAD(&each) >= sizeof(int)) {
           int index = 0;
-          std::memcpy(&index, RTA_DATA(&each), sizeof index);
+          std::memcpy(&index, data_of(each), sizeof index);
           peer = index;
         }
         if (each.rta_type != IFLA_LINKINFO) return;
-        for_attributes(static_cast<const rtattr*>(RTA_DATA(&each)), RTA_PAYLOAD(&each),
+        for_attributes(reinterpret_cast<const rtattr*>(data_of(each)), RTA_PAYLOAD(&each),
                        [&](const rtattr& inner) {
                          if (inner.rta_type == IFLA_INFO_KIND && RTA_PAYLOAD(&inner) >= 4)
-                           is_veth = std::memcmp(RTA_DATA(&inner), "veth", 4) == 0;
+                           is_veth = std::memcmp(data_of(inner), "veth", 4) == 0;
                        });
       });
   return is_veth ? peer : std::nullopt;
