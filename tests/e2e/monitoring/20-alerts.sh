@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Alerts from faults that need no ESP: a certificate that ends, a manifest with an error, an agent that is gone; this kernel's own will do.
+# Alerts from faults that need no ESP: a certificate that ends, a manifest with an error, an agent that is gone; this kernel will do.
 # host
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -26,6 +26,7 @@ check "it ends with the error" wait_for 60 over
 note "an agent is killed"
 espalier_kill 2
 check_fires EspalierAgentMissing node2
+check_fires EspalierTunnelDown node1
 espalier_start 2
 back() { ! fires EspalierAgentMissing node2; }
 check "it ends when the agent is back" wait_for 60 back
