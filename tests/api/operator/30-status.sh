@@ -71,3 +71,28 @@ equal "and that its profile is another's" True "$(condition cluster ProfileConfl
 equal "it is ready all the same" True "$(condition cluster Ready)"
 agent_follows 2 >/dev/null
 check "until it is not" wait_until 20 is 'condition cluster Shadowed; condition cluster ProfileConflict' ''
+
+note "a policy that no longer validates, as after a downgrade"
+kubectl patch crd ipsecpolicies.espalier.io --type json \
+  -p '[{"op": "remove", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/enforcement/enum"}]' >/dev/null
+sometimes() {
+  kubectl apply --server-side -f - >/dev/null <<'Y'
+apiVersion: espalier.io/v1alpha1
+kind: IPsecPolicy
+metadata: {name: sometimes}
+spec: {enforcement: Sometimes, traffic: [NodeToNode], priority: 7}
+Y
+}
+anew() { kubectl create --dry-run=server -f <(kubectl get ipsecpolicy sometimes -o json | sed 's/"name": "sometimes"/"name": "anew"/; /resourceVersion/d'); }
+check "one schema takes it" wait_until 30 sometimes
+check "  also anew" anew
+kubectl apply --server-side --force-conflicts -f "$crds/espalier.io_ipsecpolicies.yaml" >/dev/null
+check "the other does not" wait_until 30 eval '! anew >/dev/null 2>&1'
+check "it is not accepted" wait_until 30 is 'condition sometimes Accepted' False
+said_why() { kubectl get ipsecpolicy sometimes -o jsonpath="{.status.conditions[?(@.type=='Accepted')].message}" | grep -q spec.enforcement; }
+check "and told which field is wrong" said_why
+equal "no node hears of it" cluster "$(policies_of node1)"
+equal "nor is anything else changed" True "$(condition cluster Ready)"
+kubectl patch ipsecpolicy sometimes --type merge -p '{"spec": {"enforcement": "Preferred"}}' >/dev/null
+check "mended, it is accepted" wait_until 20 is 'condition sometimes Accepted' True
+check "and reaches the nodes" wait_until 20 is "policies_of node1 | tr ' ' '\n' | sort | xargs" 'cluster sometimes'
