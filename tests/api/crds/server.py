@@ -17,8 +17,14 @@ class Server:
 
     def _ask(self, method, path, body=None, content="application/json"):
         text = None if body is None else json.dumps(body)
-        self._connection.request(method, path, text, {"Content-Type": content})
-        return self._connection.getresponse()
+        for again in (True, False):
+            try:
+                self._connection.request(method, path, text, {"Content-Type": content})
+                return self._connection.getresponse()
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+                self._connection.close()
+                if not again:  # else the server has closed what was idle for a minute and a half
+                    raise
 
     def request(self, method, path, body=None, content="application/json"):
         """The status code and the decoded answer."""
