@@ -87,6 +87,8 @@ struct Sa {
   // Transport mode: what the kernel lets through this SA. Without it, any packet between its ends.
   std::optional<Selector> selector = std::nullopt;
   std::optional<Offload> offload = std::nullopt;
+  // Inbound: what the packets that it brings carry in these bits of their mark from then on.
+  std::optional<Mark> mark_written = std::nullopt;
   SaFlags flags{};
 
   friend auto operator<=>(const Sa&, const Sa&) = default;

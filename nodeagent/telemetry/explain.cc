@@ -1,5 +1,6 @@
 #include "nodeagent/telemetry/explain.h"
 
+#include <algorithm>
 #include <optional>
 
 #include <fmt/format.h>
@@ -35,6 +36,13 @@ bool speaks_of(const CoverageRule& rule, const IpAddress& address) {
   return rule.remote.contains(address) || (rule.local.length() > 0 && rule.local.contains(address));
 }
 
+bool is_selected(const CoverageRule& rule, const Snapshot& snapshot, const IpAddress& address) {
+  if (!snapshot.selected_pods) return true;
+  const auto pods = snapshot.selected_pods->find(rule.pods);
+  return pods != snapshot.selected_pods->end() &&
+         std::binary_search(pods->second.begin(), pods->second.end(), address);
+}
+
 std::string protocol_text(const CoverageRule& rule) {
   if (rule.protocol == 0) return "";
   // IANA's protocol numbers.
@@ -45,11 +53,31 @@ std::string protocol_text(const CoverageRule& rule) {
   return " (" + name + (rule.port == 0 ? "" : fmt::format(" port {}", rule.port)) + ")";
 }
 
+// Of the pods that the rule is for: "; among them 10.244.1.7", where that is asked for.
+std::string pods_text(const CoverageRule& rule, const Snapshot& snapshot,
+                      const std::optional<IpAddress>& address) {
+  if (rule.pods.empty()) return "";
+  if (!snapshot.selected_pods) {
+    return fmt::format(" for pods of IPsecPolicy {}, all until it is known which these are,",
+                       rule.pods);
+  }
+  const std::string whose = fmt::format(" for the pods that IPsecPolicy {} selects", rule.pods);
+  if (!address) return whose;
+  if (is_selected(rule, snapshot, *address)) {
+    return whose + ", among them " + address->to_string() + ",";
+  }
+  return whose + ", not " + address->to_string() + " itself,";
+}
+
 // Whether an earlier rule takes every packet between `address` and the other end of `rule`.
-bool is_shadowed(const CoverageRule& rule, const IpAddress& address,
+bool is_shadowed(const CoverageRule& rule, const IpAddress& address, const Snapshot& snapshot,
                  const std::vector<Explanation>& earlier) {
   for (const Explanation& before : earlier) {
     const CoverageRule& first = before.rule;
+    // A rule for some pods takes every packet of one of them alone.
+    if (!first.pods.empty() && first.pods != rule.pods && !is_selected(first, snapshot, address)) {
+      continue;
+    }
     const bool all_ports = first.protocol == 0 || (first.protocol == rule.protocol &&
                                                    (first.port == 0 || first.port == rule.port));
     const bool towards = rule.remote.contains(address) && first.remote.contains(address) &&
@@ -66,9 +94,9 @@ std::string carried_by(const CoverageRule& rule) {
 }
 
 std::string sentence_of(const CoverageRule& rule, const ConnectionStatus* connection,
-                        ChildState child) {
-  const std::string flow = fmt::format("{} to {}{}", rule.local.to_string(),
-                                       rule.remote.to_string(), protocol_text(rule));
+                        ChildState child, const std::string& pods) {
+  const std::string flow = fmt::format("{} to {}{}{}", rule.local.to_string(),
+                                       rule.remote.to_string(), protocol_text(rule), pods);
   if (rule.enforcement == Enforcement::kBypass || connection == nullptr) {
     return fmt::format("{} passes in clear{}.", flow,
                        rule.reason.empty() ? "" : ": " + rule.reason);
@@ -110,8 +138,9 @@ std::vector<Explanation> explain(const Snapshot& snapshot, std::string_view quer
       explanation.state = connection->state;
       explanation.child_state = state_of_child(*connection, rule.child);
     }
-    explanation.wins = !address || !is_shadowed(rule, *address, found);
-    explanation.sentence = sentence_of(rule, connection, explanation.child_state);
+    explanation.wins = !address || !is_shadowed(rule, *address, snapshot, found);
+    explanation.sentence =
+        sentence_of(rule, connection, explanation.child_state, pods_text(rule, snapshot, address));
     found.push_back(std::move(explanation));
   }
   return found;

@@ -32,6 +32,37 @@ TEST(Explain, FindsWhatCoversAnAddress) {
   EXPECT_THAT(sentences(snapshot, "203.0.113.9"), IsEmpty());
 }
 
+TEST(Explain, SaysForWhichPodsARuleIs) {
+  Snapshot snapshot = sample_snapshot();
+  CoverageRule* rule = nullptr;
+  for (CoverageRule& each : snapshot.coverage) {
+    if (each.child == "pods") rule = &each;
+  }
+  ASSERT_NE(rule, nullptr);
+  CoverageRule rest = *rule;
+  rest.enforcement = Enforcement::kBypass;
+  rest.connection.clear();
+  rule->pods = "web";
+  snapshot.coverage.push_back(rest);
+  EXPECT_THAT(
+      sentences(snapshot, "10.244.2.7"),
+      ElementsAre("10.244.1.0/24 to 10.244.2.0/24 for pods of IPsecPolicy web, all until it "
+                  "is known which these are, is encrypted by child pods of node2/v4.",
+                  "shadowed: 10.244.1.0/24 to 10.244.2.0/24 passes in clear."));
+  snapshot.selected_pods = std::make_shared<const SelectedPods>(
+      SelectedPods{{"web", {*IpAddress::parse("10.244.2.7")}}});
+  EXPECT_THAT(
+      sentences(snapshot, "10.244.2.7"),
+      ElementsAre("10.244.1.0/24 to 10.244.2.0/24 for the pods that IPsecPolicy web selects, "
+                  "among them 10.244.2.7, is encrypted by child pods of node2/v4.",
+                  "shadowed: 10.244.1.0/24 to 10.244.2.0/24 passes in clear."));
+  EXPECT_THAT(
+      sentences(snapshot, "10.244.2.8"),
+      ElementsAre("10.244.1.0/24 to 10.244.2.0/24 for the pods that IPsecPolicy web selects, "
+                  "not 10.244.2.8 itself, is encrypted by child pods of node2/v4.",
+                  "10.244.1.0/24 to 10.244.2.0/24 passes in clear."));
+}
+
 TEST(Explain, SaysWhyABlockedFlowIsBlocked) {
   EXPECT_THAT(
       sentences(sample_snapshot(), "10.10.0.13"),

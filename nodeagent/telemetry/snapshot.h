@@ -10,6 +10,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -188,7 +191,11 @@ struct CoverageRule {
   std::uint8_t protocol = 0;  // 0: any
   std::uint16_t port = 0;     // 0: any
   std::string reason;         // of an exemption
+  std::string pods;  // only between pods that this IPsecPolicy selects and others; empty: all
 };
+
+// By IPsecPolicy, the pods that it selects; sorted.
+using SelectedPods = std::map<std::string, std::vector<IpAddress>, std::less<>>;
 
 struct Capability {
   std::string name;  // "ESP AES-GCM", "nftables ipsec match", "crypto offload eth0"
@@ -293,6 +300,7 @@ struct Snapshot {
   EngineStatus engine;
   std::vector<ConnectionStatus> connections;
   std::vector<CoverageRule> coverage;
+  std::shared_ptr<const SelectedPods> selected_pods;  // null: not known
   std::vector<CertificateStatus> certificates;
 };
 

@@ -37,6 +37,7 @@ Status Core::start(std::string_view journal) {
   if (!remembered) return forward(remembered);
   reqids.restore_next(remembered->next_reqid);
   for (const auto& [key, reqid] : remembered->reqids) reqids.restore(key, reqid);
+  for (const auto& [policy, number] : remembered->groups) groups.restore(policy, number);
   saved_journal = journal;
 
   auto standing = ports.kernel->dump_policies();

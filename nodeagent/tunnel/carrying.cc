@@ -29,6 +29,7 @@ SaSettings Core::settings_of(const Link& link, const Slot& slot) const {
   if (slot.plan != nullptr) {
     settings.lifetime = slot.plan->lifetime;
     settings.replay_window = slot.plan->replay_window;
+    settings.mark_written = mark_written_by(*slot.plan);
   }
   return settings;
 }
@@ -55,6 +56,11 @@ void Core::pump() {
 
 void Core::carry_out() {
   std::vector<dataplane::Step> steps;
+  // Marks stand before the policies that match them, so that others' traffic is not held meanwhile.
+  if (guard_due && brings_groups()) {
+    guard_due = false;
+    set_guard(false);
+  }
   if (std::exchange(policies_due, false)) {
     save_journal();
     auto wanted = policies.steps_to_set();
@@ -122,9 +128,10 @@ void Core::forget_ended() {
 }
 
 void Core::save_journal() {
-  const std::pair version{reqids.version(), policies.clear_version()};
+  const std::array version{reqids.version(), policies.clear_version(), groups.version()};
   if (version == journal_version) return;
-  Journal journal{reqids.next(), reqids.all(), policies.clear_policies()};
+  Journal journal{reqids.next(), reqids.all(), policies.clear_policies(), {}};
+  for (const auto& [policy, group] : groups.all()) journal.groups.emplace(policy, group.number);
   std::string text = encode(journal);
   // A version also moves where nothing came of it; at a start, what was read is what would be
   // saved.

@@ -29,6 +29,17 @@ void Controller::apply_plan(TimePoint now, plan::NodePlan plan,
   core_->apply_plan(std::move(plan), std::move(credentials));
 }
 
+void Controller::set_pods(TimePoint now, std::optional<plan::PodsOfPolicies> pods) {
+  core_->now = now;
+  if (core_->pods ? pods == *core_->pods : !pods) return;
+  core_->pods = pods ? std::make_shared<const plan::PodsOfPolicies>(*std::move(pods)) : nullptr;
+  core_->guard_due = core_->guard_due || !core_->groups.all().empty();
+}
+
+bool Controller::selects_pods() const {
+  return !core_->groups.all().empty() || !core_->groups.left_out().empty();
+}
+
 void Controller::on_datagram(TimePoint now, const ike::Datagram& datagram) {
   core_->now = now;
   core_->engine.on_datagram(now, datagram);

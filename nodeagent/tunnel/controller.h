@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,7 @@
 #include "nodeagent/tunnel/credentials.h"
 #include "nodeagent/tunnel/ports.h"
 #include "operator/plan/node_plan.h"
+#include "operator/plan/pods_of_policies.h"
 
 namespace espalier::tunnel {
 
@@ -69,6 +71,13 @@ class Controller {
   // missing stays blocked and says so. An equal plan with equal credentials changes nothing.
   void apply_plan(TimePoint now, plan::NodePlan plan,
                   std::shared_ptr<const Credentials> credentials);
+
+  // Who the pods are that the plan's policies select. Before the first call, and with nullopt,
+  // nobody knows: then what is Required for some pods is required of all traffic on their paths.
+  // A change costs the kernel elements of sets, and no policy.
+  void set_pods(TimePoint now, std::optional<plan::PodsOfPolicies> pods);
+  // The plan has rules for some pods only.
+  [[nodiscard]] bool selects_pods() const;
 
   void on_datagram(TimePoint now, const ike::Datagram& datagram);
   void on_crypto(TimePoint now, ike::Ticket ticket, ike::crypto::Outcome outcome);

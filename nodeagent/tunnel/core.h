@@ -4,6 +4,7 @@
 // Internal to nodeagent/tunnel; the public face is controller.h.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <map>
 #include <memory>
@@ -24,6 +25,7 @@
 #include "nodeagent/tunnel/due_set.h"
 #include "nodeagent/tunnel/kernel_batch.h"
 #include "nodeagent/tunnel/link.h"
+#include "nodeagent/tunnel/pod_groups.h"
 #include "nodeagent/tunnel/policy_table.h"
 #include "nodeagent/tunnel/reqids.h"
 #include "nodeagent/tunnel/sa_steps.h"
@@ -75,9 +77,12 @@ struct Core {
   TimePoint planned_at{};
   std::shared_ptr<const Credentials> credentials;
 
+  PodGroups groups;
+  std::shared_ptr<const plan::PodsOfPolicies> pods;  // null: nobody knows
+
   Reqids reqids;
   std::string saved_journal;
-  std::pair<std::uint64_t, std::uint64_t> journal_version;  // of reqids and policies, as saved
+  std::array<std::uint64_t, 3> journal_version{};  // of reqids, policies and groups, as saved
   std::optional<Error> journal_error;
   PolicyTable policies;
   bool policies_due = false;  // the table may have steps
@@ -162,6 +167,11 @@ struct Core {
   // ---- guarding.cc: the packet filter's second look
   [[nodiscard]] dataplane::ClearTrafficRules guard_rules() const;
   void set_guard(bool anew);
+  // The plan has groups of pods, and the guard none that the plan has not.
+  [[nodiscard]] bool brings_groups() const;
+  [[nodiscard]] std::optional<dataplane::Mark> mark_written_by(const plan::ChildPlan& child) const;
+  // Makes the SAs that stand write what their groups' are to write now.
+  void write_marks();
   void read_guard();
 
   // ---- outputs.cc: what the engine asks for and reports

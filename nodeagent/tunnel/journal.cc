@@ -52,6 +52,12 @@ std::optional<dataplane::PolicyId> policy_of(const std::vector<std::string_view>
   }
   id.direction = *direction;
   id.selector = {*source, *destination, *protocol, *source_port, *destination_port};
+  if (fields.size() == 9) {
+    const auto value = number<std::uint32_t>(fields[7]);
+    const auto mask = number<std::uint32_t>(fields[8]);
+    if (!value || !mask) return std::nullopt;
+    id.mark = dataplane::Mark{*value, *mask};
+  }
   return id;
 }
 
@@ -64,9 +70,14 @@ std::string encode(const Journal& journal) {
   }
   for (const auto& id : journal.clear_policies) {
     text +=
-        fmt::format("clear\t{}\t{}\t{}\t{}\t{}\t{}\n", name_of(id.direction),
+        fmt::format("clear\t{}\t{}\t{}\t{}\t{}\t{}", name_of(id.direction),
                     id.selector.source.to_string(), id.selector.destination.to_string(),
                     id.selector.protocol, id.selector.source_port, id.selector.destination_port);
+    if (id.mark) text += fmt::format("\t{}\t{}", id.mark->value, id.mark->mask);
+    text += "\n";
+  }
+  for (const auto& [policy, number] : journal.groups) {
+    text += fmt::format("pods\t{}\t{}\n", number, policy);
   }
   return text;
 }
@@ -100,12 +111,17 @@ Result<Journal> decode_journal(std::string_view text) {
                .second) {
         return broken("a child twice");
       }
-    } else if (fields[0] == "clear" && fields.size() == 7) {
+    } else if (fields[0] == "pods" && fields.size() == 3) {
+      const auto group = number<std::uint8_t>(fields[1]);
+      if (!group || !journal.groups.emplace(std::string(fields[2]), *group).second) {
+        return broken("not a group of pods");
+      }
+    } else if (fields[0] == "clear" && (fields.size() == 7 || fields.size() == 9)) {
       auto id = policy_of(fields);
       if (!id) return broken("not a policy");
       journal.clear_policies.insert(*std::move(id));
     } else {
-      return broken("neither next, reqid nor clear");
+      return broken("neither next, reqid, clear nor pods");
     }
   }
   return journal;

@@ -20,7 +20,8 @@ namespace espalier::tunnel {
 struct Journal {
   std::uint32_t next_reqid = dataplane::kReqidFirst;
   std::map<ChildKey, std::uint32_t> reqids;
-  std::set<dataplane::PolicyId> clear_policies;  // never with a mark
+  std::set<dataplane::PolicyId> clear_policies;
+  std::map<std::string, std::uint8_t> groups;  // of pods, by policy (pod_groups.h)
 
   friend bool operator==(const Journal&, const Journal&) = default;
 };

@@ -14,6 +14,9 @@ Journal sample() {
   id.direction = dataplane::Direction::kForward;
   id.selector = {*Prefix::parse("fd00::/64"), *Prefix::parse("::/0"), 17, 53, 0};
   journal.clear_policies.insert(id);
+  id.mark = dataplane::Mark{0x1000, 0x1100};
+  journal.clear_policies.insert(id);
+  journal.groups = {{"payments", 0}, {"web", 3}};
   return journal;
 }
 
@@ -38,6 +41,8 @@ TEST(Journal, ALineThatIsBrokenIsNamed) {
   EXPECT_EQ(broken("reqid\t1157627904\tnode2/v4"), "journal:2");
   EXPECT_EQ(broken("clear\tsideways\t10.0.0.0/8\t10.0.0.0/8\t0\t0\t0"), "journal:2");
   EXPECT_EQ(broken("clear\tin\t10.0.0.0/8\tfd00::/8\t0\t0\t0"), "journal:2");
+  EXPECT_EQ(broken("clear\tin\t10.0.0.0/8\t10.0.0.0/8\t0\t0\t0\t1\tx"), "journal:2");
+  EXPECT_EQ(broken("pods\tmany\tweb"), "journal:2");
   EXPECT_EQ(broken("clear\tin\t10.0.0.0/8\t10.0.0.0/8\t256\t0\t0"), "journal:2");
   EXPECT_EQ(broken("next\t1157627904 "), "journal:2");
   EXPECT_EQ(broken("something else"), "journal:2");

@@ -164,9 +164,10 @@ std::vector<WantedPolicy> Core::policies_of_link(const Link& link) const {
     if (!form.remote && !remotes.empty()) form.remote = remotes.front();
     form.remote_fixed = remotes.size() == 1 && (!slot.peer || *slot.peer == remotes.front());
     form.outbound = outbound_form(link, slot);
-    auto wanted = slot.plan->rules.empty()
-                      ? espalier::tunnel::policies_of(*slot.plan, negotiated_rules(slot), form)
-                      : espalier::tunnel::policies_of(*slot.plan, slot.plan->rules, form);
+    auto wanted =
+        slot.plan->rules.empty()
+            ? espalier::tunnel::policies_of(*slot.plan, negotiated_rules(slot), form, groups)
+            : espalier::tunnel::policies_of(*slot.plan, slot.plan->rules, form, groups);
     result.insert(result.end(), wanted.begin(), wanted.end());
     result.insert(result.end(), slot.adopted_policies.begin(), slot.adopted_policies.end());
   }

@@ -59,9 +59,10 @@ void Core::apply_plan(plan::NodePlan wanted, std::shared_ptr<const Credentials> 
   }
   reqids.retain(keys, alive);
 
+  const bool regrouped = groups.take(*next);  // before any policy is made
   std::vector<WantedPolicy> exempt;
   for (const auto& rule : next->bypass) {
-    auto both = policies_of(rule);
+    auto both = policies_of(rule, groups);
     exempt.insert(exempt.end(), both.begin(), both.end());
   }
   policies.want("", std::move(exempt));
@@ -86,6 +87,7 @@ void Core::apply_plan(plan::NodePlan wanted, std::shared_ptr<const Credentials> 
     if (Link* link = find(id)) leave(*link);
   }
   if (!planned) take_over();
+  if (regrouped || !planned) write_marks();
   planned = true;
   planned_at = now;
   for (const auto& connection : next->connections) {

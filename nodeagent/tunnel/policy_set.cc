@@ -12,12 +12,13 @@ dataplane::Mode mode_of(plan::Mode mode) {
   return mode == plan::Mode::kTransport ? dataplane::Mode::kTransport : dataplane::Mode::kTunnel;
 }
 
-WantedPolicy wanted(const dataplane::Selector& selector, Direction direction,
-                    plan::Precedence precedence, std::optional<Template> transform, Stage stage) {
+WantedPolicy wanted(const dataplane::Selector& selector, Direction direction, const PodScope& scope,
+                    std::optional<Template> transform, Stage stage) {
   WantedPolicy result;
   result.policy.selector = selector;
   result.policy.direction = direction;
-  result.policy.priority = kPriorityBase + precedence;
+  result.policy.priority = kPriorityBase + scope.order;
+  result.policy.mark = scope.mark;
   result.policy.transform = transform;
   result.stage = stage;
   return result;
@@ -52,22 +53,26 @@ dataplane::Selector inbound_selector(const plan::Selector& selector) {
   return result;
 }
 
-std::vector<WantedPolicy> policies_of(const plan::BypassRule& rule) {
+std::vector<WantedPolicy> policies_of(const plan::BypassRule& rule, const PodGroups& groups) {
+  const auto scope = scope_of(rule.selector, rule.precedence, false, groups);
+  if (scope.left_out) return {};
   const auto out = outbound_selector(rule.selector);
   const auto in = inbound_selector(rule.selector);
   const auto none = std::nullopt;
-  return {wanted(in, Direction::kIn, rule.precedence, none, Stage::kExempt),
-          wanted(in, Direction::kForward, rule.precedence, none, Stage::kExempt),
-          wanted(out, Direction::kOut, rule.precedence, none, Stage::kExempt)};
+  return {wanted(in, Direction::kIn, scope, none, Stage::kExempt),
+          wanted(in, Direction::kForward, scope, none, Stage::kExempt),
+          wanted(out, Direction::kOut, scope, none, Stage::kExempt)};
 }
 
 std::vector<WantedPolicy> policies_of(const plan::ChildPlan& child,
                                       const std::vector<plan::CoverRule>& rules,
-                                      const ChildForm& form) {
+                                      const ChildForm& form, const PodGroups& groups) {
   std::vector<WantedPolicy> result;
   result.reserve(rules.size() * 3);
   const bool required = child.enforcement == plan::Enforcement::kRequired;
   for (const auto& rule : rules) {
+    const auto scope = scope_of(rule.selector, rule.precedence, required, groups);
+    if (scope.left_out && !required) continue;
     const IpFamily inner = rule.selector.local.family();
     Template in;
     in.source = form.remote_fixed ? or_any(form.remote, form.local, inner)
@@ -77,11 +82,13 @@ std::vector<WantedPolicy> policies_of(const plan::ChildPlan& child,
     in.reqid = form.reqid;
     in.level = required ? Template::Level::kRequired : Template::Level::kUse;
     const auto selector = inbound_selector(rule.selector);
-    result.push_back(wanted(selector, Direction::kIn, rule.precedence, in, Stage::kInbound));
-    result.push_back(wanted(selector, Direction::kForward, rule.precedence, in, Stage::kInbound));
+    result.push_back(wanted(selector, Direction::kIn, scope, in, Stage::kInbound));
+    result.push_back(wanted(selector, Direction::kForward, scope, in, Stage::kInbound));
   }
   if (form.outbound == OutboundForm::kAbsent && !required) return result;
   for (const auto& rule : rules) {
+    const auto scope = scope_of(rule.selector, rule.precedence, required, groups);
+    if (scope.left_out && !required) continue;
     const IpFamily inner = rule.selector.local.family();
     Template out;
     out.source = or_any(form.local, form.remote, inner);
@@ -92,8 +99,8 @@ std::vector<WantedPolicy> policies_of(const plan::ChildPlan& child,
     const bool use =
         form.outbound == OutboundForm::kUse && !required && child.mode == plan::Mode::kTransport;
     out.level = use ? Template::Level::kUse : Template::Level::kRequired;
-    result.push_back(wanted(outbound_selector(rule.selector), Direction::kOut, rule.precedence, out,
-                            Stage::kOutbound));
+    result.push_back(
+        wanted(outbound_selector(rule.selector), Direction::kOut, scope, out, Stage::kOutbound));
   }
   return result;
 }

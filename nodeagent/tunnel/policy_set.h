@@ -14,6 +14,7 @@
 
 #include "base/ip.h"
 #include "nodeagent/dataplane/policy.h"
+#include "nodeagent/tunnel/pod_groups.h"
 #include "operator/plan/node_plan.h"
 
 namespace espalier::tunnel {
@@ -29,8 +30,8 @@ struct WantedPolicy {
   friend bool operator==(const WantedPolicy&, const WantedPolicy&) = default;
 };
 
-// Our band of priorities: a plan's Precedence counts from here. Policies below it are an
-// administrator's own.
+// Our band of priorities: the order of a plan's rules (PodScope) counts from here. Policies below
+// it are an administrator's own.
 inline constexpr std::uint32_t kPriorityBase = 4096;
 
 // How outbound traffic of a child is treated at the moment.
@@ -51,14 +52,16 @@ struct ChildForm {
   OutboundForm outbound = OutboundForm::kRequire;
 };
 
-// A rule that passes in clear, both ways.
-[[nodiscard]] std::vector<WantedPolicy> policies_of(const plan::BypassRule& rule);
+// A rule that passes in clear, both ways. None where its pods cannot be told apart.
+[[nodiscard]] std::vector<WantedPolicy> policies_of(const plan::BypassRule& rule,
+                                                    const PodGroups& groups);
 
 // Inbound, forward and outbound policies of a child's rules. Required: templates are required in
-// both directions. Preferred: inbound they are optional, outbound `form.outbound` decides.
+// both directions. Preferred: inbound they are optional, outbound `form.outbound` decides. Where
+// the rules' pods cannot be told apart, Required is for everybody, and of Preferred there are none.
 [[nodiscard]] std::vector<WantedPolicy> policies_of(const plan::ChildPlan& child,
                                                     const std::vector<plan::CoverRule>& rules,
-                                                    const ChildForm& form);
+                                                    const ChildForm& form, const PodGroups& groups);
 
 // The outbound half of a rule's selector, as the kernel writes it; and the inbound one.
 [[nodiscard]] dataplane::Selector outbound_selector(const plan::Selector& selector);

@@ -23,11 +23,11 @@ std::vector<WantedPolicy> node_pair(const std::string& remote, std::uint32_t req
   form.reqid = reqid;
   form.local = IpAddress::parse("10.0.0.1");
   form.remote = IpAddress::parse(remote);
-  return policies_of(child, child.rules, form);
+  return policies_of(child, child.rules, form, {});
 }
 
 std::vector<WantedPolicy> exemption() {
-  return policies_of(plan::BypassRule{pair("0.0.0.0/0", "10.0.0.53/32"), 1, "exemption"});
+  return policies_of(plan::BypassRule{pair("0.0.0.0/0", "10.0.0.53/32"), 1, "exemption"}, {});
 }
 
 // Carries steps out as a kernel would that takes everything, and gives indices as wished.

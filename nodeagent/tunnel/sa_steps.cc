@@ -47,7 +47,10 @@ Result<dataplane::Sa> either(const ike::ChildSaInfo& child, const SaSettings& se
   sa.direction = in ? dataplane::Direction::kIn : dataplane::Direction::kOut;
   sa.algorithm = *algorithm;
   sa.esn = child.esn;
-  if (in) sa.replay_window = std::min(settings.replay_window, dataplane::kReplayWindowMax);
+  if (in) {
+    sa.replay_window = std::min(settings.replay_window, dataplane::kReplayWindowMax);
+    sa.mark_written = settings.mark_written;
+  }
   sa.encapsulation = encapsulation(child, in);
   sa.lifetimes = lifetimes_of(settings.lifetime, child.esn, sa.spi);
   // A tunnel whose inner family is not the outer one's must be told (XFRM_STATE_AF_UNSPEC).

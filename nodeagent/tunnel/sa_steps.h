@@ -14,6 +14,7 @@ struct SaSettings {
   std::uint32_t reqid = 0;
   Duration lifetime{};  // soft, of the engine: the kernel's limits stand far above
   std::uint32_t replay_window = 0;
+  std::optional<dataplane::Mark> mark_written = std::nullopt;  // by the inbound SA
 };
 
 // kUnsupported: a suite that the kernel port does not know.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "nodeagent/tunnel/connection_status.h"
 #include "nodeagent/tunnel/core.h"
 
@@ -33,10 +35,22 @@ telemetry::PlanStatus plan_status(const Core& core, const Dates& dates) {
     problem.message = trouble.policy.to_string() + ": " + trouble.text;
     status.problems.push_back(std::move(problem));
   }
+  for (const auto& policy : core.groups.left_out()) {
+    status.applied = false;
+    status.problems.push_back(
+        {"", 0, "IPsecPolicy " + policy,
+         fmt::format(
+             "selects pods as {} other policies of this node do, which is as many as can be "
+             "told apart: what it requires is required of all pods, and it lets nothing "
+             "pass in clear",
+             core.groups.all().size())});
+  }
   if (core.journal_error) {
     status.problems.push_back({"", 0, "journal", core.journal_error->to_string()});
   }
   if (core.guard_error) {
+    // Without the marks the pods are not told apart.
+    if (!core.groups.all().empty()) status.applied = false;
     status.problems.push_back({"", 0, "clear traffic guard", core.guard_error->to_string()});
   }
   return status;
@@ -92,17 +106,22 @@ telemetry::CoverageRule coverage(const plan::Selector& selector) {
   rule.remote = selector.remote;
   rule.protocol = selector.protocol;
   rule.port = selector.remote_port != 0 ? selector.remote_port : selector.local_port;
+  rule.pods = selector.pods;
   return rule;
 }
 
 // Most decisive first.
-std::vector<telemetry::CoverageRule> coverage_of(const plan::NodePlan& plan) {
-  std::vector<std::pair<plan::Precedence, telemetry::CoverageRule>> rules;
+std::vector<telemetry::CoverageRule> coverage_of(const plan::NodePlan& plan,
+                                                 const PodGroups& groups) {
+  std::vector<std::pair<std::uint32_t, telemetry::CoverageRule>> rules;
+  const auto order_of = [&](const plan::Selector& selector, plan::Precedence precedence) {
+    return scope_of(selector, precedence, true, groups).order;
+  };
   for (const auto& bypass : plan.bypass) {
     telemetry::CoverageRule rule = coverage(bypass.selector);
     rule.enforcement = telemetry::Enforcement::kBypass;
     rule.reason = bypass.why;
-    rules.emplace_back(bypass.precedence, std::move(rule));
+    rules.emplace_back(order_of(bypass.selector, bypass.precedence), std::move(rule));
   }
   for (const auto& connection : plan.connections) {
     for (const auto& child : connection.children) {
@@ -114,7 +133,7 @@ std::vector<telemetry::CoverageRule> coverage_of(const plan::NodePlan& plan) {
         rule.enforcement = child.enforcement == plan::Enforcement::kRequired
                                ? telemetry::Enforcement::kRequired
                                : telemetry::Enforcement::kPreferred;
-        rules.emplace_back(cover.precedence, std::move(rule));
+        rules.emplace_back(order_of(cover.selector, cover.precedence), std::move(rule));
       }
     }
   }
@@ -122,7 +141,7 @@ std::vector<telemetry::CoverageRule> coverage_of(const plan::NodePlan& plan) {
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<telemetry::CoverageRule> result;
   result.reserve(rules.size());
-  for (auto& [precedence, rule] : rules) result.push_back(std::move(rule));
+  for (auto& [order, rule] : rules) result.push_back(std::move(rule));
   return result;
 }
 
@@ -151,7 +170,8 @@ telemetry::Snapshot snapshot_of(const Core& core, TimePoint now, WallTime wall) 
   snapshot.at = wall;
   if (core.plan) {
     snapshot.node = core.plan->node;
-    snapshot.coverage = coverage_of(*core.plan);
+    snapshot.coverage = coverage_of(*core.plan, core.groups);
+    snapshot.selected_pods = core.pods;
   }
   snapshot.plan = plan_status(core, dates);
   snapshot.kernel = kernel_status(core);

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "operator/plan/pods_of_policies.h"
+
 namespace espalier::plan {
 namespace {
 
@@ -152,6 +154,20 @@ TEST(PodSlices, NamesStayWithinTheirBoundsAndAreNeverShared) {
   EXPECT_NE(changes.written[0].meta.name, changes.written[1].meta.name);
   EXPECT_LE(changes.written[0].meta.name.size(), 253U);
   EXPECT_THAT(changes.deleted, IsEmpty());
+}
+
+TEST(PodsOf, IsWhatAllSlicesOfAPolicySayTogether) {
+  const auto slice = [](const char* policy, std::vector<const char*> addresses) {
+    auto made = std::make_shared<crds::PodSlice>();
+    made->spec.policy = policy;
+    for (const char* text : addresses) made->spec.addresses.push_back(*IpAddress::parse(text));
+    return made;
+  };
+  const IpAddress first = *IpAddress::parse("10.244.1.7");
+  const IpAddress second = *IpAddress::parse("10.244.1.8");
+  EXPECT_EQ(pods_of({slice("web", {"10.244.1.8"}), slice("db", {"10.244.1.7"}),
+                     slice("web", {"10.244.1.7", "10.244.1.8"})}),
+            (PodsOfPolicies{{"db", {first}}, {"web", {first, second}}}));
 }
 
 }  // namespace

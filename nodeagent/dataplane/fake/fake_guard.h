@@ -18,6 +18,9 @@ class FakeGuard final : public ClearTrafficGuard {
   // Whether a clear packet, as it goes (kOut) or comes (kIn), passes.
   [[nodiscard]] bool passes(const Selector& packet, Direction direction, std::uint64_t bytes = 100);
 
+  // What a clear packet's mark says of its pods.
+  [[nodiscard]] std::uint32_t mark_of(const Selector& packet) const;
+
   [[nodiscard]] const std::optional<ClearTrafficRules>& rules() const { return rules_; }
   std::optional<Error> refuse;  // what set_rules() answers, if anything
 

@@ -294,7 +294,10 @@ FakeFate FakeKernel::receive(const FakePacket& packet, Route route) {
                                  {esp.outer_source, esp.encapsulation->source_port}});
   }
   if (sa.selector && !sa.selector->matches(packet.header)) return drop("XfrmInStateMismatch");
-  return check_inbound(packet, entry, route);
+  if (!sa.mark_written) return check_inbound(packet, entry, route);
+  FakePacket marked = packet;
+  marked.mark = (packet.mark & ~sa.mark_written->mask) | sa.mark_written->value;
+  return check_inbound(marked, entry, route);
 }
 
 FakeFate FakeKernel::check_inbound(const FakePacket& packet, const FakeSas::Entry* by,

@@ -108,6 +108,7 @@ Status FakeSas::change(const Sa& sa, TimePoint now) {
   }
   entry->sa.encapsulation = sa.encapsulation;
   entry->sa.lifetimes = sa.lifetimes;
+  if (sa.mark_written) entry->sa.mark_written = sa.mark_written;
   entry->dying = false;
   return {};
 }

@@ -84,6 +84,24 @@ void finish(Tier& tier) {
   tier.singles.erase(std::unique(tier.singles.begin(), tier.singles.end()), tier.singles.end());
 }
 
+// The sets of a group; its remotes are those of its rules.
+PodSets sets_of(const GuardedPods& guarded, const std::vector<ClearTrafficRule>& rules) {
+  PodSets sets;
+  sets.group = guarded.group;
+  sets.name = guarded.name;
+  sets.known = guarded.pods.has_value();
+  if (!sets.known) return sets;
+  for (const auto& rule : rules) {
+    if (rule.group != guarded.group.number) continue;
+    auto& remotes = rule.outbound.family() == IpFamily::kV4 ? sets.remotes_v4 : sets.remotes_v6;
+    remotes.push_back(rule.outbound.destination);
+  }
+  sets.remotes_v4 = without_held(std::move(sets.remotes_v4));
+  sets.remotes_v6 = without_held(std::move(sets.remotes_v6));
+  for (const auto& pod : *guarded.pods) (pod.is_v4() ? sets.pods_v4 : sets.pods_v6).push_back(pod);
+  return sets;
+}
+
 }  // namespace
 
 Result<Layout> lay_out(const ClearTrafficRules& rules) {
@@ -98,26 +116,41 @@ Result<Layout> lay_out(const ClearTrafficRules& rules) {
       return fail(Code::kInvalid, fmt::format("clear-traffic rule {}", i),
                   "mixes IPv4 and IPv6: " + rule.outbound.to_string());
     }
-    if (layout.tiers.empty() || layout.tiers.back().verdict != rule.verdict) {
-      layout.tiers.push_back(Tier{rule.verdict});
+    const bool grouped =
+        !rule.group || std::any_of(rules.groups.begin(), rules.groups.end(), [&](const auto& one) {
+          return one.group.number == *rule.group;
+        });
+    if (!grouped) {
+      return fail(Code::kInvalid, fmt::format("clear-traffic rule {}", i), "no such group of pods");
+    }
+    if (layout.tiers.empty() || layout.tiers.back().verdict != rule.verdict ||
+        layout.tiers.back().group != rule.group) {
+      layout.tiers.push_back(Tier{rule.verdict, rule.group});
     }
     put(layout.tiers.back(), rule.outbound);
   }
   // What passes last passes without a rule, too.
-  if (!layout.tiers.empty() && layout.tiers.back().verdict == ClearVerdict::kPass) {
+  while (!layout.tiers.empty() && layout.tiers.back().verdict == ClearVerdict::kPass) {
     layout.tiers.pop_back();
   }
+  for (const auto& guarded : rules.groups) layout.pods.push_back(sets_of(guarded, rules.rules));
   for (auto& tier : layout.tiers) finish(tier);
   return layout;
 }
 
 bool same_shape(const Layout& one, const Layout& other) {
   const auto same = [](const Tier& left, const Tier& right) {
-    return left.verdict == right.verdict && left.singles == right.singles;
+    return left.verdict == right.verdict && left.group == right.group &&
+           left.singles == right.singles;
+  };
+  const auto same_pods = [](const PodSets& left, const PodSets& right) {
+    return left.group == right.group && left.name == right.name && left.known == right.known;
   };
   return one.ike_ports == other.ike_ports &&
          std::equal(one.tiers.begin(), one.tiers.end(), other.tiers.begin(), other.tiers.end(),
-                    same);
+                    same) &&
+         std::equal(one.pods.begin(), one.pods.end(), other.pods.begin(), other.pods.end(),
+                    same_pods);
 }
 
 }  // namespace espalier::dataplane::nft

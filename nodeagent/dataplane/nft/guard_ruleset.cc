@@ -35,25 +35,50 @@ const std::vector<PrefixPair>& pairs_of(const Tier& tier, IpFamily family) {
   return family == IpFamily::kV4 ? tier.v4 : tier.v6;
 }
 
-std::string elements_of(const std::vector<PrefixPair>& pairs) {
+std::string text_of(const PrefixPair& pair) {
+  return pair.local.to_string() + " . " + pair.remote.to_string();
+}
+std::string text_of(const Prefix& prefix) {
+  return prefix.to_string();
+}
+std::string text_of(const IpAddress& address) {
+  return address.to_string();
+}
+
+template <typename Element>
+std::string elements_of(const std::vector<Element>& elements) {
   std::string text;
-  for (const auto& pair : pairs) {
-    text += fmt::format("{}{} . {}", text.empty() ? "" : ", ", pair.local.to_string(),
-                        pair.remote.to_string());
-  }
+  for (const auto& element : elements) text += (text.empty() ? "" : ", ") + text_of(element);
   return text;
 }
 
-std::string verdict_of(ClearVerdict verdict, Direction direction, IpFamily family) {
-  switch (verdict) {
+std::string pods_name(const PodSets& sets, IpFamily family) {
+  return fmt::format("pods{}_{}", sets.group.number, suffix_of(family));
+}
+std::string remotes_name(const PodSets& sets, IpFamily family) {
+  return fmt::format("remotes{}_{}", sets.group.number, suffix_of(family));
+}
+const std::vector<Prefix>& remotes_of(const PodSets& sets, IpFamily family) {
+  return family == IpFamily::kV4 ? sets.remotes_v4 : sets.remotes_v6;
+}
+const std::vector<IpAddress>& pods_of(const PodSets& sets, IpFamily family) {
+  return family == IpFamily::kV4 ? sets.pods_v4 : sets.pods_v6;
+}
+
+// What is done with a packet of the tier's, and of its group.
+std::string verdict_of(const Tier& tier, Direction direction, IpFamily family) {
+  const auto text =
+      tier.group ? fmt::format("meta mark & {:#x} == 0 ", outside_bit(*tier.group)) : std::string();
+  switch (tier.verdict) {
     case ClearVerdict::kPass:
-      return "accept";
+      return text + "accept";
     case ClearVerdict::kCount:
-      return fmt::format("counter name {} accept", counter_name("passed", direction, family));
+      return text +
+             fmt::format("counter name {} accept", counter_name("passed", direction, family));
     case ClearVerdict::kBlock:
-      return fmt::format("counter name {} drop", counter_name("blocked", direction, family));
+      return text + fmt::format("counter name {} drop", counter_name("blocked", direction, family));
   }
-  return "accept";
+  return text + "accept";
 }
 
 // Three ways to look at a packet: which of its addresses is ours, which the other's.
@@ -88,7 +113,7 @@ std::string ports_of(const Selector& selector, const View& view) {
   return text;
 }
 
-std::string render_single(const Selector& selector, ClearVerdict verdict, const View& view) {
+std::string render_single(const Selector& selector, const Tier& tier, const View& view) {
   const auto family = selector.family();
   const auto keyword = keyword_of(family);
   auto text = fmt::format("    meta nfproto {} ", family == IpFamily::kV4 ? "ipv4" : "ipv6");
@@ -99,17 +124,17 @@ std::string render_single(const Selector& selector, ClearVerdict verdict, const 
   if (selector.destination.length() > 0) {
     text += fmt::format("{} {} {} ", keyword, view.remote, selector.destination.to_string());
   }
-  return text + ports_of(selector, view) + verdict_of(verdict, view.direction, family) + "\n";
+  return text + ports_of(selector, view) + verdict_of(tier, view.direction, family) + "\n";
 }
 
 std::string render_tier(const Tier& tier, std::size_t number, const View& view) {
   std::string text;
-  for (const auto& selector : tier.singles) text += render_single(selector, tier.verdict, view);
+  for (const auto& selector : tier.singles) text += render_single(selector, tier, view);
   for (const auto family : kFamilies) {
     const auto keyword = keyword_of(family);
     text += fmt::format("    {}{} {} . {} {} @{} {}\n", view.before, keyword, view.local, keyword,
                         view.remote, set_name(number, family),
-                        verdict_of(tier.verdict, view.direction, family));
+                        verdict_of(tier, view.direction, family));
   }
   return text;
 }
@@ -146,34 +171,111 @@ std::string render_counters(const std::vector<ClearTrafficCount>& counts) {
   return text;
 }
 
+template <typename Element>
+std::string render_set(const std::string& name, const std::string& what,
+                       const std::vector<Element>& elements) {
+  auto text = fmt::format("  set {} {{ {};", name, what);
+  if (!elements.empty()) text += fmt::format(" elements = {{ {} }}", elements_of(elements));
+  return text + " }\n";
+}
+
 std::string render_sets(const Layout& layout) {
+  const auto type_of = [](IpFamily family) {
+    return std::string(family == IpFamily::kV4 ? "ipv4_addr" : "ipv6_addr");
+  };
   std::string text;
   for (std::size_t i = 0; i < layout.tiers.size(); ++i) {
     for (const auto family : kFamilies) {
-      const auto type = family == IpFamily::kV4 ? "ipv4_addr" : "ipv6_addr";
-      text +=
-          fmt::format("  set {} {{ type {} . {}; flags interval;", set_name(i, family), type, type);
-      const auto elements = elements_of(pairs_of(layout.tiers[i], family));
-      if (!elements.empty()) text += fmt::format(" elements = {{ {} }}", elements);
-      text += " }\n";
+      const auto type = type_of(family);
+      text += render_set(set_name(i, family), "type " + type + " . " + type + "; flags interval",
+                         pairs_of(layout.tiers[i], family));
+    }
+  }
+  for (const auto& sets : layout.pods) {
+    if (!sets.known) continue;
+    for (const auto family : kFamilies) {
+      const auto type = "type " + type_of(family);
+      text += render_set(remotes_name(sets, family), type + "; flags interval",
+                         remotes_of(sets, family));
+      text += render_set(pods_name(sets, family),
+                         fmt::format("{}; comment \"pods of {}\"", type, sets.name),
+                         pods_of(sets, family));
     }
   }
   return text;
 }
 
-std::string render_command(std::string_view verb, std::size_t tier, IpFamily family,
-                           const std::vector<PrefixPair>& pairs) {
-  if (pairs.empty()) return {};
-  return fmt::format("{} element {} {} {{ {} }}\n", verb, kTable, set_name(tier, family),
-                     elements_of(pairs));
+// Whose packet it is, by both of its addresses. Marks that an earlier look left are made new.
+std::string render_marking(const PodSets& sets) {
+  const auto outside = outside_bit(sets.group.number);
+  auto text = fmt::format("  chain mark_pods{} {{\n    meta mark set meta mark | {:#x}\n",
+                          sets.group.number, kPodMarkSeen | outside);
+  for (const auto family : kFamilies) {
+    for (const auto* const end : {"saddr", "daddr"}) {
+      text += fmt::format("    {} {} @{} meta mark set meta mark & {:#x}\n", keyword_of(family),
+                          end, pods_name(sets, family), ~outside);
+    }
+  }
+  return text + "  }\n";
 }
 
-std::vector<PrefixPair> difference(const std::vector<PrefixPair>& of,
-                                   const std::vector<PrefixPair>& without) {
-  std::vector<PrefixPair> result;
+// "… set … mark & ~field | value": our bits alone.
+std::string written(std::string_view what, std::uint32_t value) {
+  return fmt::format("{0} set {0} & {1:#x} | {2:#x}", what, ~kPodMarkField, value);
+}
+
+// Chains that mark what passes, and those that the hooks begin with.
+std::string render_pods(const Layout& layout) {
+  const auto& pods = layout.pods;
+  std::string text;
+  for (const auto& sets : pods) {
+    if (sets.known) text += render_marking(sets);
+  }
+  text += "  chain mark_pods {\n    meta l4proto esp return\n";
+  if (!layout.ike_ports.empty()) {
+    for (const auto* const port : {"sport", "dport"}) {
+      text += fmt::format("    udp {} {{ {} }} return\n", port, fmt::join(layout.ike_ports, ", "));
+    }
+  }
+  // An answer goes as its request came.
+  for (const auto& sets : pods) {
+    const auto value = mark_to_write(sets.group).value;
+    text += fmt::format("    ct direction reply ct mark & {:#x} == {:#x} {} return\n",
+                        kPodMarkField, value, written("meta mark", value));
+  }
+  text += fmt::format("    ct direction original ct mark & {:#x} != 0 {}\n", kPodMarkField,
+                      written("ct mark", 0));
+  for (const auto& sets : pods) {
+    if (!sets.known) continue;
+    for (const auto family : kFamilies) {
+      for (const auto* const end : {"saddr", "daddr"}) {
+        text += fmt::format("    {} {} @{} jump mark_pods{}\n", keyword_of(family), end,
+                            remotes_name(sets, family), sets.group.number);
+      }
+    }
+  }
+  text += "  }\n";
+  // What came by ESP: an SA of a group has written whose it is; any other SA's is of no group.
+  text += fmt::format("  chain came_by_esp {{\n    meta mark & {:#x} == 0 {}\n", kPodMarkField,
+                      written("meta mark", kPodMarkField));
+  for (const auto& sets : pods) {
+    const auto value = mark_to_write(sets.group).value;
+    text += fmt::format("    ct direction original meta mark & {:#x} == {:#x} {} return\n",
+                        kPodMarkField, value, written("ct mark", value));
+  }
+  text += fmt::format("    ct direction original ct mark & {:#x} != 0 {}\n  }}\n", kPodMarkField,
+                      written("ct mark", 0));
+  return text;
+}
+
+template <typename Element>
+std::string render_command(std::string_view verb, const std::string& name,
+                           const std::vector<Element>& of, const std::vector<Element>& without) {
+  std::vector<Element> elements;
   std::set_difference(of.begin(), of.end(), without.begin(), without.end(),
-                      std::back_inserter(result));
-  return result;
+                      std::back_inserter(elements));
+  if (elements.empty()) return {};
+  return fmt::format("{} element {} {} {{ {} }}\n", verb, kTable, name, elements_of(elements));
 }
 
 // The number behind a word, which stands behind a counter's name.
@@ -201,15 +303,31 @@ std::string render_table(const Layout& layout, const std::vector<ClearTrafficCou
     }
     text += "  }\n";
   }
+  const bool marks = !layout.pods.empty();
+  if (marks) text += render_pods(layout);
   text +=
       "  chain inbound {\n"
-      "    type filter hook prerouting priority mangle; policy accept;\n"
+      "    type filter hook prerouting priority mangle; policy accept;\n";
+  if (marks) text += "    meta ipsec exists goto came_by_esp\n    jump mark_pods\n";
+  text +=
       "    meta ipsec missing jump in_rules\n"
       "  }\n"
       "  chain inbound_translated {\n"
-      "    type filter hook prerouting priority dstnat + 1; policy accept;\n"
+      "    type filter hook prerouting priority dstnat + 1; policy accept;\n";
+  if (marks) text += "    ct status snat,dnat meta ipsec missing jump mark_pods\n";
+  text +=
       "    ct status snat,dnat meta ipsec missing jump in_rules\n"
-      "  }\n"
+      "  }\n";
+  // Behind the translation of the node's own packets (-100); a new mark makes the kernel route
+  // anew.
+  if (marks) {
+    text +=
+        "  chain outbound_marks {\n"
+        "    type route hook output priority -99; policy accept;\n"
+        "    jump mark_pods\n"
+        "  }\n";
+  }
+  text +=
       "  chain outbound {\n"
       "    type filter hook postrouting priority srcnat + 200; policy accept;\n"
       "    rt ipsec missing jump out_rules\n"
@@ -222,12 +340,20 @@ std::string render_table(const Layout& layout, const std::vector<ClearTrafficCou
 std::string render_changes(const Layout& from, const Layout& to) {
   std::string text;
   for (const bool adding : {false, true}) {
-    for (std::size_t i = 0; i < to.tiers.size() && i < from.tiers.size(); ++i) {
-      for (const auto family : kFamilies) {
-        const auto& before = pairs_of(from.tiers[i], family);
-        const auto& after = pairs_of(to.tiers[i], family);
-        text += adding ? render_command("add", i, family, difference(after, before))
-                       : render_command("delete", i, family, difference(before, after));
+    const auto* const verb = adding ? "add" : "delete";
+    const auto change = [&](const std::string& name, const auto& before, const auto& after) {
+      text += adding ? render_command(verb, name, after, before)
+                     : render_command(verb, name, before, after);
+    };
+    for (const auto family : kFamilies) {
+      for (std::size_t i = 0; i < to.tiers.size() && i < from.tiers.size(); ++i) {
+        change(set_name(i, family), pairs_of(from.tiers[i], family), pairs_of(to.tiers[i], family));
+      }
+      for (std::size_t i = 0; i < to.pods.size() && i < from.pods.size(); ++i) {
+        change(remotes_name(to.pods[i], family), remotes_of(from.pods[i], family),
+               remotes_of(to.pods[i], family));
+        change(pods_name(to.pods[i], family), pods_of(from.pods[i], family),
+               pods_of(to.pods[i], family));
       }
     }
   }

@@ -96,6 +96,75 @@ TEST(GuardRuleset, TableIsTheGoldenOne) {
   EXPECT_EQ(text, golden("mesh.nft"));
 }
 
+// node1, whose policy web requires ESP for some pods and exempts a port, and policy db prefers it.
+ClearTrafficRules some_pods() {
+  ClearTrafficRules rules;
+  rules.rules = {
+      rule("10.244.1.0/24", "10.244.2.0/24", ClearVerdict::kPass, 6, 0, 9100),
+      rule("10.244.1.0/24", "10.244.2.0/24", ClearVerdict::kBlock),
+      rule("fd00:1::/64", "fd00:2::/64", ClearVerdict::kBlock),
+      rule("10.0.0.1/32", "10.0.0.2/32", ClearVerdict::kCount),
+      rule("10.244.1.0/24", "10.244.0.0/16", ClearVerdict::kBlock),
+  };
+  for (std::size_t i = 0; i < 3; ++i) rules.rules[i].group = 0;
+  rules.rules[3].group = 1;
+  rules.groups = {{{0, true},
+                   "web",
+                   std::vector{*IpAddress::parse("10.244.1.7"), *IpAddress::parse("fd00:2::9")}},
+                  {{1, false}, "db", std::vector{*IpAddress::parse("10.244.2.8")}}};
+  return rules;
+}
+
+TEST(GuardLayout, EachGroupHasItsOwnTiersAndReach) {
+  const auto layout = lay_out(some_pods());
+  ASSERT_TRUE(layout);
+  ASSERT_EQ(layout->tiers.size(), 4U);
+  EXPECT_EQ(layout->tiers[1].group, 0);
+  EXPECT_EQ(layout->tiers[2].group, 1);
+  EXPECT_EQ(layout->tiers[3].group, std::nullopt);
+  ASSERT_EQ(layout->pods.size(), 2U);
+  EXPECT_EQ(layout->pods[0].remotes_v4, std::vector{prefix("10.244.2.0/24")});
+  EXPECT_EQ(layout->pods[0].remotes_v6, std::vector{prefix("fd00:2::/64")});
+  EXPECT_EQ(layout->pods[0].pods_v6, std::vector{*IpAddress::parse("fd00:2::9")});
+  EXPECT_EQ(layout->pods[1].remotes_v4, std::vector{prefix("10.0.0.2/32")});
+
+  auto missing = some_pods();
+  missing.groups.pop_back();
+  const auto refused = lay_out(missing);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().where, "clear-traffic rule 3");
+}
+
+TEST(GuardRuleset, TableForSomePodsIsTheGoldenOne) {
+  EXPECT_EQ(render_table(*lay_out(some_pods()), {}), golden("pods.nft"));
+}
+
+TEST(GuardRuleset, APodThatMovesIsOneElementOfASet) {
+  auto rules = some_pods();
+  rules.groups[0].pods->front() = *IpAddress::parse("10.244.1.8");
+  rules.groups[1].pods->clear();
+  const auto before = lay_out(some_pods());
+  const auto after = lay_out(rules);
+  ASSERT_TRUE(same_shape(*before, *after));
+  EXPECT_EQ(render_changes(*before, *after),
+            "delete element inet espalier pods0_v4 { 10.244.1.7 }\n"
+            "delete element inet espalier pods1_v4 { 10.244.2.8 }\n"
+            "add element inet espalier pods0_v4 { 10.244.1.8 }\n");
+}
+
+TEST(GuardRuleset, WhereNobodyKnowsThePodsNothingIsMarked) {
+  auto rules = some_pods();
+  rules.groups[0].pods.reset();
+  const auto unknown = lay_out(rules);
+  EXPECT_FALSE(same_shape(*unknown, *lay_out(some_pods())));
+  const auto text = render_table(*unknown, {});
+  EXPECT_EQ(text.find("mark_pods0"), std::string::npos);
+  EXPECT_NE(text.find("@t1_v4 meta mark & 0x100 == 0 counter name blocked_out_v4 drop"),
+            std::string::npos)
+      << "so the group's rules are for all";
+  EXPECT_NE(text.find("chain mark_pods1"), std::string::npos);
+}
+
 TEST(GuardRuleset, OneMoreNodeIsOneMoreElement) {
   const auto before = lay_out(mesh());
   auto rules = mesh();

@@ -185,6 +185,7 @@ TEST(EncodeSa, LibnlReadsTheAead) {
 TEST(EncodeSa, OutboundHasNoWindowOrTheLeastOldKernelsTake) {
   auto sa = sample_sa();
   sa.direction = Direction::kOut;
+  sa.mark_written.reset();
   sa.replay_window = 0;
   sa.flags.copy_dscp_in = false;
   sa.flags.no_dscp_out = true;
@@ -262,6 +263,9 @@ TEST(EncodeSa, WhatTheKernelWouldMisreadIsRefused) {
   sa = good;
   sa.direction = Direction::kForward;
   EXPECT_TRUE(refused(sa));
+  sa = good;
+  sa.direction = Direction::kOut;
+  EXPECT_TRUE(refused(sa)) << "an outbound SA writes no marks";
   sa = good;
   sa.selector->source = sample_prefix("2001:db8::/64");
   EXPECT_TRUE(refused(sa));

@@ -111,6 +111,12 @@ void read_offload(const Attributes& attributes, Sa& sa) {
       (device->flags & kOffloadPacket) != 0 ? Offload::Kind::kPacket : Offload::Kind::kCrypto};
 }
 
+void read_mark_written(const Attributes& attributes, Sa& sa) {
+  const auto value = attributes.get<std::uint32_t>(XFRMA_SET_MARK);
+  const auto mask = attributes.get<std::uint32_t>(XFRMA_SET_MARK_MASK);
+  if (value || mask) sa.mark_written = Mark{value.value_or(0), mask.value_or(0xffffffff)};
+}
+
 }  // namespace
 
 Result<Sa> read_fixed(const xfrm_usersa_info& info) {
@@ -153,6 +159,7 @@ Result<SaState> decode_sa(const RawMessage& message) {
   read_direction(parsed->attributes, state.sa);
   read_encapsulation(parsed->attributes, state.sa);
   read_offload(parsed->attributes, state.sa);
+  read_mark_written(parsed->attributes, state.sa);
   return state;
 }
 

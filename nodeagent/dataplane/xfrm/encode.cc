@@ -52,6 +52,9 @@ Status check(const Sa& sa, const EspKeys& keys) {
                     sa.algorithm.encryption_key_size(), sa.algorithm.integrity_key_size(),
                     keys.encryption.size(), keys.integrity.size()));
   }
+  if (sa.mark_written && sa.direction != Direction::kIn) {
+    return fail(Code::kInvalid, where, "only an inbound SA writes marks");
+  }
   if (sa.selector) return check(*sa.selector, where);
   return {};
 }
@@ -172,6 +175,10 @@ Result<Message> encode_sa(int type, const Sa& sa, const EspKeys& keys, OffloadIs
     if (sa.direction == Direction::kIn) device.flags |= kOffloadInbound;
     if (sa.offload->kind == Offload::Kind::kPacket) device.flags |= kOffloadPacket;
     message.put(XFRMA_OFFLOAD_DEV, device);
+  }
+  if (sa.mark_written) {
+    message.put(XFRMA_SET_MARK, sa.mark_written->value);
+    message.put(XFRMA_SET_MARK_MASK, sa.mark_written->mask);
   }
   return finished(std::move(message), id_of(sa).to_string());
 }

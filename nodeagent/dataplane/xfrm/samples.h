@@ -38,6 +38,7 @@ inline Sa sample_sa() {
   sa.lifetimes.hard = {0, 4000000000000, 7200, 0};
   sa.selector = Selector{sample_prefix("10.1.0.0/16"), sample_prefix("10.2.3.4/32"), 6, 0, 443};
   sa.offload = Offload{3, Offload::Kind::kPacket};
+  sa.mark_written = Mark{0xe00, 0x1f00};
   sa.flags.copy_dscp_in = true;
   sa.flags.no_ecn = true;
   return sa;

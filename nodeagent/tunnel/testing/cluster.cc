@@ -264,7 +264,9 @@ void Cluster::send_packet(SimulatedNode& from, SimulatedNode& to, bool pod) {
   packet.header = pod ? header(from.pods().address().next(), to.pods().address().next())
                       : header(from.address(), to.address());
   from.kernel.advance(now_);
-  const auto fate = from.kernel.send(packet);
+  packet.mark = from.guard.mark_of(packet.header);
+  auto fate = from.kernel.send(packet);
+  if (fate.packet) fate.packet->mark = 0;  // a mark stays in its node
   from.settle();
   if (!fate.passed) {
     say(from.name, fmt::format("lost going out{}: {}", pod ? " (pod)" : "", fate.dropped_by));
@@ -301,7 +303,9 @@ void Cluster::arrive(const Flying& flying) {
   Tally& tally_of_pair = tally(*flying.packet_from, to);
   const auto route =
       flying.pod ? dataplane::FakeKernel::Route::kForwarded : dataplane::FakeKernel::Route::kLocal;
-  const auto fate = to.kernel.receive(flying.packet, route);
+  dataplane::FakePacket packet = flying.packet;
+  if (!packet.esp) packet.mark = to.guard.mark_of(packet.header);
+  const auto fate = to.kernel.receive(packet, route);
   to.settle();
   const bool clear = !flying.packet.esp;
   if (!fate.passed) {
