@@ -21,7 +21,7 @@ class Server:
             try:
                 self._connection.request(method, path, text, {"Content-Type": content})
                 return self._connection.getresponse()
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 self._connection.close()
                 if not again:  # else the server has closed what was idle for a minute and a half
                     raise
