@@ -1,6 +1,6 @@
 # Sourced by these tests in their machine, with the CNI programs on PATH: a network as a runtime on node1 has it.
 #
-#   cni_network SOCKET         the bridge plugin, espalier-cni behind it. The pods stand behind a bridge of their own, in a part of the
+#   cni_network SOCKET [TIMEOUT]   the bridge plugin, espalier-cni behind it. The pods stand behind a bridge of their own, in a part of the
 #                              node's range that lab_pods leaves.
 #   cni VERB NAMESPACE POD     as the runtime calls it, for the network namespace POD
 # shellcheck shell=bash
@@ -11,7 +11,7 @@ cni_network() {
 {"cniVersion": "1.1.0", "name": "net", "plugins": [
   {"type": "bridge", "bridge": "cni1", "isGateway": true, "ipam": {"type": "host-local", "dataDir": "/run/ipam",
     "ranges": [[{"subnet": "10.244.1.128/25"}], [{"subnet": "fd00:244:1:0:8000::/65"}]], "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}},
-  {"type": "espalier-cni", "socket": "$1", "timeoutSeconds": 2, "exemptNamespaces": ["espalier-system"]}]}
+  {"type": "espalier-cni", "socket": "$1", "timeoutSeconds": ${2:-60}, "exemptNamespaces": ["espalier-system"]}]}
 J
 }
 
