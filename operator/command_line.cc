@@ -51,6 +51,15 @@ void add_folder(CLI::App& command, std::string& manifests, bool& keep_going) {
                    "Plan from what is right beside what is wrong (exit status stays 1)");
 }
 
+void add_api_server(CLI::App& command, std::string& kubeconfig, std::string& ns,
+                    const char* ns_text) {
+  command
+      .add_option("--kubeconfig", kubeconfig,
+                  "Its current context (default: the pod's own ServiceAccount)")
+      ->type_name("FILE");
+  command.add_option("--namespace", ns, ns_text)->capture_default_str()->type_name("NS");
+}
+
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
@@ -90,13 +99,8 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
     CLI::App* run_command = app.add_subcommand(
         "run", "Follow an API server, plan, and write NodeEndpoints and NodePolicies");
     run_command->footer(kRunFooter);
-    run_command
-        ->add_option("--kubeconfig", run_options.kubeconfig,
-                     "Its current context (default: the pod's own ServiceAccount)")
-        ->type_name("FILE");
-    run_command->add_option("--namespace", run_options.ns, "Namespace of the lease and the CA")
-        ->capture_default_str()
-        ->type_name("NS");
+    add_api_server(*run_command, run_options.kubeconfig, run_options.ns,
+                   "Namespace of the lease and the CA");
     run_command
         ->add_option("--metrics", run_options.metrics,
                      "Where /metrics, /healthz and /readyz are; :PORT is every address")
@@ -138,13 +142,8 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
     CLI::App* uninstall_command = app.add_subcommand(
         "uninstall", "Take encryption off every node, before the agents are removed");
     uninstall_command->footer(kUninstallFooter);
-    uninstall_command
-        ->add_option("--kubeconfig", uninstall_options.kubeconfig,
-                     "Its current context (default: the pod's own ServiceAccount)")
-        ->type_name("FILE");
-    uninstall_command->add_option("--namespace", uninstall_options.ns, "The operator's")
-        ->capture_default_str()
-        ->type_name("NS");
+    add_api_server(*uninstall_command, uninstall_options.kubeconfig, uninstall_options.ns,
+                   "The operator's");
     uninstall_command->add_option("--timeout", timeout, "Seconds, for all of it")
         ->capture_default_str()
         ->check(CLI::Range(1, 86400))

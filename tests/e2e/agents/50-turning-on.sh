@@ -4,6 +4,7 @@
 # lab: --timeout 400
 source "$ESPALIER_ROOT/tests/e2e/lib.sh"
 source "$ESPALIER_ROOT/lab/espalier.sh"
+source "$ESPALIER_ROOT/tests/e2e/agents/mesh.sh"
 
 lab_nodes 2
 lab_pods 1
@@ -16,15 +17,7 @@ policy() { # NODE ENFORCEMENT; none: there is no policy
   if [ "$2" = none ]; then
     rm -f "$(espalier_dir "$1")/manifests/extra.yaml"
   else
-    espalier_apply "$1" - <<-YAML
-	apiVersion: espalier.io/v1alpha1
-	kind: IPsecPolicy
-	metadata: {name: cluster}
-	spec:
-	  enforcement: $2
-	  traffic: [NodeToNode, PodToPod, PodToNode]
-	  authentication: {type: X509}
-	YAML
+    mesh_policy "$2" | espalier_apply "$1" -
   fi
 }
 encrypted() { assert_sa_pair node1 node2 && [ "$(xfrm_bytes node1 out)" -gt 0 ] && [ "$(xfrm_bytes node2 out)" -gt 0 ]; }
