@@ -104,7 +104,6 @@ void Watcher::open(TimePoint now) {
   if (stage_ == Stage::kWatching) {
     ++counts_.watches;
   } else if (continue_.empty()) {
-    ++counts_.lists;
     initial_.clear();
     initial_at_.clear();
   }
@@ -132,7 +131,9 @@ void Watcher::on_head(TimePoint now, StreamId id, int status, const Headers& hea
   status_ = status;
   headers_ = headers;
   give_up_at_ = now + kListSilence;
-  if (status != 200 || stage_ == Stage::kList) return;
+  if (status != 200) return;
+  if (stage_ != Stage::kWatching && continue_.empty()) ++counts_.lists;
+  if (stage_ == Stage::kList) return;
   give_up_at_ = now + lasting_ + kLastingMargin;
   if (stage_ == Stage::kWatchList) warn_at_ = now + kEndBookmarkDue;
 }

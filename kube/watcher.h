@@ -90,7 +90,7 @@ class Watcher {
   using Output = std::variant<Open, Close, Replace, Put, Remove, Advance, Problem>;
 
   struct Counts {
-    std::uint64_t lists = 0;          // whole sets asked for, streamed or not
+    std::uint64_t lists = 0;          // whole sets that came, streamed or not
     std::uint64_t watches = 0;        // streams opened to follow
     std::uint64_t short_watches = 0;  // that ended within a second without an event
     std::uint64_t events = 0;

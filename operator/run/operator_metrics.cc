@@ -91,7 +91,7 @@ void add_transport(Text& text, const kube::PacedTransport::Counts& transport) {
 }
 
 void add_watches(Text& text, const OperatorMetrics::Sources& sources) {
-  auto lists = Build::counter("espalier_watch_lists_total", "Whole sets asked for.");
+  auto lists = Build::counter("espalier_watch_lists_total", "Whole sets that the server sent.");
   auto watches = Build::counter("espalier_watches_total", "Watches opened.");
   auto events = Build::counter("espalier_watch_events_total", "Events received.");
   auto expired = Build::counter("espalier_watch_expired_total",
