@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 
+#include "cli/confirm.h"
 #include "cli/exit_status.h"
 #include "cli/table/text.h"
 #include "nodeagent/rpc/rpc_server.h"
@@ -34,6 +35,19 @@ class Commands final : public rpc::CommandSink {
     outcome.connection = command.connection;
     answer(outcome);
   }
+  void release(rpc::ReleaseWish wish, Released answer) override {
+    wishes.push_back(wish);
+    rpc::ReleaseOutcome done;
+    if (wish.end) {
+      done.ended = {wish.name};
+    } else {
+      done.releases = {{wish.name, wish.in_clear, wish.why, {}, {"node2/v4", "node3/v4"}}};
+    }
+    done.not_kept = not_kept;
+    answer(done);
+  }
+  std::vector<rpc::ReleaseWish> wishes;
+  std::string not_kept;
   rpc::Command last;
   CommandOutcome outcome;
 };
@@ -210,6 +224,76 @@ TEST_F(CliTest, UpSaysWhyItFailed) {
                                   "  why  The certificate of node3"));
   commands_.outcome.outcome = Outcome::kTimedOut;
   EXPECT_EQ(run("up node3 -w").status, kTimedOut);
+}
+
+TEST_F(CliTest, AReleaseIsAskedFor) {
+  const Ended unasked = run("release < /dev/null");
+  EXPECT_EQ(unasked.status, kNotFine);
+  EXPECT_THAT(unasked.text, AllOf(HasSubstr("pass in CLEAR"), HasSubstr("nothing was released")));
+  EXPECT_TRUE(commands_.wishes.empty());
+
+  const Ended released = run("release --yes --why 'a drill'");
+  EXPECT_EQ(released.status, kFine);
+  EXPECT_EQ(released.text, "released: the whole node, 2 connections: node2/v4, node3/v4\n");
+  EXPECT_EQ(commands_.wishes.back().why, "a drill");
+  EXPECT_EQ(run("release node2 --in-clear --yes").status, kFine);
+  EXPECT_TRUE(commands_.wishes.back().in_clear);
+  EXPECT_EQ(run("release node2 --end").text, "enforced again: node2\n");
+  EXPECT_TRUE(commands_.wishes.back().end);
+
+  commands_.not_kept = "disk full";
+  const Ended unkept = run("release --yes");
+  EXPECT_EQ(unkept.status, kNotFine);
+  EXPECT_THAT(unkept.text, HasSubstr("NOT KEPT"));
+}
+
+TEST_F(CliTest, CompletesCommandsOptionsAndNames) {
+  ASSERT_EQ(setenv("ESPALIER_SOCKET", socket_.c_str(), 1), 0);
+  const auto completed = [](const std::string& words) {
+    return run_raw("__complete " + words).text;
+  };
+  EXPECT_EQ(completed("tra"), "trafficstatus\n:4\n");
+  EXPECT_EQ(completed("status node2"), "node2\nnode2/v4\n:4\n");
+  EXPECT_EQ(completed("up -w edge"), "edge/db\n:4\n");
+  EXPECT_EQ(completed("release --in"), "--in-clear\n:4\n");
+  EXPECT_EQ(completed("release --why 'a drill' node3/"), "node3/v4\n:4\n");
+  EXPECT_EQ(completed("status -o j"), "json\n:4\n");
+  EXPECT_EQ(completed("frobnicate ''"), ":4\n");
+  ASSERT_EQ(unsetenv("ESPALIER_SOCKET"), 0);
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const Ended script = run(std::string("completion ") + shell);
+    EXPECT_EQ(script.status, kFine);
+    EXPECT_THAT(script.text, HasSubstr("espalierctl __complete"));
+  }
+  EXPECT_EQ(run("completion tcsh").status, kUsage);
+}
+
+TEST(Confirm, OnlyAYesIsOne) {
+  const auto answer = [](const std::string& line) {
+    std::istringstream in(line);
+    std::ostringstream out;
+    return confirmed("Release?", in, out);
+  };
+  EXPECT_TRUE(answer("y\n"));
+  EXPECT_TRUE(answer("Yes\n"));
+  for (const char* no : {"", "\n", "n\n", "yesterday\n"}) EXPECT_FALSE(answer(no)) << no;
+}
+
+TEST_F(CliTest, WhatIsReleasedIsSeen) {
+  telemetry::Snapshot snapshot = telemetry::sample_snapshot();
+  snapshot.releases = {{"node3", false, "its agent is down", telemetry::kSampleNow, {"node3/v4"}}};
+  snapshot.connections[1].released = true;
+  publish(snapshot);
+  const Ended status = run("status");
+  EXPECT_THAT(status.text,
+              AllOf(HasSubstr("\nRELEASED  node3, 0s ago, by hand: clear traffic passes (its agent "
+                              "is down)\n"),
+                    HasSubstr("10.10.0.13:500  RELEASED")));
+  expect_fits(status.text);
+  const Ended verify = run("verify");
+  EXPECT_EQ(verify.status, kNotFine);
+  EXPECT_THAT(verify.text, HasSubstr("fail  release          somebody opened by hand: node3, since "
+                                     "2026-11-24T20:00:00Z"));
 }
 
 TEST_F(CliTest, ErrorsAreSentencesWithTheirOwnStatus) {

@@ -128,4 +128,13 @@ Answer<v1::CommandResponse> Client::down(const Wish& wish) {
               patience_ + (wish.wait ? wish.timeout : std::chrono::seconds(0)));
 }
 
+Answer<v1::ReleaseResponse> Client::release(const ReleaseWish& wish) {
+  v1::ReleaseRequest request;
+  request.set_name(wish.name);
+  request.set_end(wish.end);
+  request.set_in_clear(wish.in_clear);
+  request.set_why(wish.why);
+  return call(&v1::Agent::Stub::Release, request, patience_);
+}
+
 }  // namespace espalier::cli

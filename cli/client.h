@@ -41,6 +41,14 @@ class Client {
   [[nodiscard]] Answer<agent::v1::CommandResponse> up(const Wish& wish);
   [[nodiscard]] Answer<agent::v1::CommandResponse> down(const Wish& wish);
 
+  struct ReleaseWish {
+    std::string name;  // empty: the whole node
+    bool end = false;
+    bool in_clear = false;
+    std::string why;
+  };
+  [[nodiscard]] Answer<agent::v1::ReleaseResponse> release(const ReleaseWish& wish);
+
  private:
   Client(std::unique_ptr<agent::v1::Agent::Stub> stub, std::chrono::seconds patience)
       : stub_(std::move(stub)), patience_(patience) {}

@@ -1,6 +1,7 @@
 // espalierctl: asks the agent of this node, and tells it what is wanted.
 
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <string>
 
@@ -10,6 +11,8 @@
 #include <CLI/Validators.hpp>
 
 #include "cli/client.h"
+#include "cli/completion.h"
+#include "cli/confirm.h"
 #include "cli/exit_status.h"
 #include "cli/message_json.h"
 #include "cli/table/yaml.h"
@@ -28,6 +31,11 @@ struct Options {
   bool wait = false;
   int wait_seconds = 30;
   bool strict = false;
+  bool end = false;
+  bool in_clear = false;
+  bool yes = false;
+  std::string why;
+  std::string shell;
 };
 
 constexpr const char* kDescription =
@@ -45,7 +53,7 @@ Output:
 Exit status:
   0  fine
   1  not fine: verify found a failure (with --strict: or a warning), a connection did not come up,
-     or an address is covered by no rule
+     an address is covered by no rule, or a release was not confirmed
   2  the command line is wrong
   3  the agent cannot be reached, or its loop does not answer
   4  the agent knows no such name
@@ -61,6 +69,9 @@ Examples:
   espalierctl trafficstatus -o json | jq '.children[].child.out.bytes'
   espalierctl explain 10.244.2.7            which connection carries this pod's traffic
   espalierctl up branch --wait              begin now; say how it went
+  espalierctl release                       open this node, without any API server; asks first
+  espalierctl release --end                 enforce the plan again
+  espalierctl completion bash > /etc/bash_completion.d/espalierctl
   espalierctl verify && echo protected)";
 
 std::string formatted(const google::protobuf::Message& message, const std::string& output,
@@ -96,6 +107,28 @@ int judge_verify(const v1::VerifyResponse& verified, bool strict) {
   return verified.verdict() == "warn" && !strict ? kFine : kNotFine;
 }
 
+int judge_release(const v1::ReleaseResponse& done) {
+  return done.not_kept().empty() ? kFine : kNotFine;
+}
+
+std::string release_question(const Options& options) {
+  const std::string whose =
+      options.name.empty() ? "Everything of this node" : "Everything of " + options.name;
+  return whose +
+         (options.in_clear ? " will pass in CLEAR, and its SAs go."
+                           : " that has no SA will pass in CLEAR, also what must be encrypted.") +
+         "\nThat stays so, across restarts, until `espalierctl release --end`. Release?";
+}
+
+int release(Client& client, const Options& options) {
+  if (!options.end && !options.yes && !confirmed(release_question(options), std::cin, std::cerr)) {
+    std::cerr << "espalierctl: nothing was released\n";
+    return kNotFine;
+  }
+  return finish(client.release({options.name, options.end, options.in_clear, options.why}),
+                options.output, release_text, judge_release);
+}
+
 int run(const std::string& command, const Options& options) {
   auto client = Client::connect(options.socket, std::chrono::seconds(options.patience));
   if (!client) {
@@ -124,6 +157,7 @@ int run(const std::string& command, const Options& options) {
         client->verify(), options.output, verify_text,
         [&](const v1::VerifyResponse& verified) { return judge_verify(verified, options.strict); });
   }
+  if (command == "release") return release(*client, options);
   return finish(command == "up" ? client->up(wish) : client->down(wish), options.output,
                 command_text, judge_command);
 }
@@ -162,8 +196,48 @@ void add_commands(CLI::App& app, Options& options) {
   add_name(down, "Which", true);
   add_wait(down);
   down->footer("What a Required policy covers stays blocked while the connection is down.");
+  auto* release = app.add_subcommand(
+      "release", "Open this node, or what has a name: block nothing, until --end");
+  add_name(release, "Only these; left out: the whole node (with --end: every release)", false);
+  auto* end = release->add_flag("--end", options.end, "Enforce again what was released");
+  release
+      ->add_flag("--in-clear", options.in_clear,
+                 "Take SAs down, too: for a network that lets IKE through and ESP not")
+      ->excludes(end);
+  release->add_option("--why", options.why, "A line for whoever finds it so")
+      ->type_name("TEXT")
+      ->excludes(end);
+  release->add_flag("-y,--yes", options.yes, "Do not ask")->excludes(end);
+  release->footer(
+      "Traffic goes by SAs where they stand, and in clear, counted, where none does. The peer "
+      "decides\n"
+      "for itself: one that requires ESP drops what comes in clear, so release both ends. It "
+      "outlives\n"
+      "the agent; status, verify, the log and the metric ipsec_releases say so until it is ended.\n"
+      "No agent runs, and none starts? `espalier-agent release` removes from the kernel what is "
+      "ours.");
+  app.add_subcommand("completion", "Print a shell's completion script")
+      ->add_option("SHELL", options.shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::Validator(CLI::IsMember({"bash", "zsh", "fish"})).description(""));
   auto* verify = app.add_subcommand("verify", "Check everything that protection depends on");
   verify->add_flag("--strict", options.strict, "Count a warning as a failure");
+}
+
+// Names that the agent knows; none where it does not answer.
+std::vector<std::string> known_names(const Options& options, const std::string& command,
+                                     std::size_t position) {
+  if (position > 0 || command == "verify") return {};
+  if (command == "completion") return {"bash", "fish", "zsh"};
+  auto client = Client::connect(options.socket, std::chrono::seconds(1));
+  if (!client) return {};
+  const auto status = client->status("");
+  if (!status) return {};
+  std::vector<std::string> names;
+  for (const v1::Connection& connection : status->connections()) {
+    names.insert(names.end(), {connection.name(), connection.peer(), connection.owner()});
+  }
+  return names;
 }
 
 int main_of(int argc, char** argv) {
@@ -187,13 +261,27 @@ int main_of(int argc, char** argv) {
       ->capture_default_str();
   add_commands(app, options);
   app.footer(kFooter);  // now, so that the commands do not inherit it
+  if (argc > 1 && std::string_view(argv[1]) == "__complete") {
+    if (const char* socket = std::getenv("ESPALIER_SOCKET")) options.socket = socket;
+    const auto names = [&](const std::string& command, std::size_t position) {
+      return known_names(options, command, position);
+    };
+    print_completions(completions(app, std::vector<std::string>(argv + 2, argv + argc), names),
+                      std::cout);
+    return kFine;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? kFine : kUsage;
   }
-  return run(app.get_subcommands().front()->get_name(), options);
+  const std::string command = app.get_subcommands().front()->get_name();
+  if (command == "completion") {
+    std::cout << completion_script(options.shell, "espalierctl");
+    return kFine;
+  }
+  return run(command, options);
 }
 
 }  // namespace

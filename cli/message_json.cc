@@ -4,6 +4,7 @@
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/timestamp.pb.h>
+#include <google/protobuf/util/json_util.h>
 
 #include "base/time_text.h"
 
@@ -77,6 +78,13 @@ ordered_json message_json(const Message& message) {
     }
   }
   return object;
+}
+
+bool read_message(const ordered_json& json, Message& message) {
+  google::protobuf::util::JsonParseOptions options;
+  options.ignore_unknown_fields = true;
+  const std::string text = json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return google::protobuf::util::JsonStringToMessage(text, &message, options).ok();
 }
 
 }  // namespace espalier::cli

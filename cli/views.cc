@@ -51,6 +51,10 @@ std::string failure_text(const v1::Connection& connection, const Timestamp& now)
   return out;
 }
 
+bool is_failing(const v1::Connection& connection) {
+  return !stands(connection.state()) && connection.has_last_failure();
+}
+
 std::string problems_text(const v1::Plan& plan) {
   std::string out;
   for (const v1::Problem& problem : plan.problems()) {
@@ -58,6 +62,23 @@ std::string problems_text(const v1::Plan& plan) {
     if (problem.line() != 0) place += fmt::format(":{}", problem.line());
     out += wrapped("problem  ", printable(fmt::format("{}{}{}: {}", place, place.empty() ? "" : " ",
                                                       problem.field(), problem.message())));
+  }
+  return out;
+}
+
+std::string what_is_released(const std::string& name) {
+  return name.empty() ? "the whole node" : name;
+}
+
+std::string releases_text(const v1::StatusResponse& status) {
+  std::string out;
+  for (const v1::Released& release : status.releases()) {
+    std::string line =
+        fmt::format("{}, {} ago, by hand: clear traffic passes{}", what_is_released(release.name()),
+                    since(release.since(), status.agent().at()),
+                    release.in_clear() ? ", and no SA is made" : "");
+    if (!release.why().empty()) line += " (" + release.why() + ")";
+    out += wrapped("RELEASED  ", printable(line));
   }
   return out;
 }
@@ -81,7 +102,12 @@ std::string header(const v1::StatusResponse& status) {
   if (!kernel.esp()) {
     out += wrapped("kernel   ", printable("takes no ESP SA: " + kernel.esp_error()));
   }
-  return out + problems_text(plan);
+  return out + releases_text(status) + problems_text(plan);
+}
+
+std::string blocks_text(const v1::Connection& connection) {
+  if (connection.released()) return "RELEASED";
+  return connection.blocking() ? "clear" : "";
 }
 
 std::string children_text(const v1::Connection& connection) {
@@ -196,12 +222,18 @@ std::string status_text(const v1::StatusResponse& status) {
     const bool has_age = connection.has_ike_sa() && connection.ike_sa().has_established_at();
     table.add({connection.name(), connection.peer(), connection.state(),
                has_age ? since(connection.ike_sa().established_at(), now) : "", connection.remote(),
-               connection.blocking() ? "clear" : "", children_text(connection)});
-    if (!stands(connection.state()) && connection.has_last_failure()) {
-      failures += "\n" + failure_text(connection, now);
-    }
+               blocks_text(connection), children_text(connection)});
+    if (is_failing(connection)) failures += "\n" + failure_text(connection, now);
   }
   return out + table.text() + failures;
+}
+
+std::string failures_text(const v1::StatusResponse& status) {
+  std::string out = releases_text(status) + problems_text(status.plan());
+  for (const v1::Connection& connection : status.connections()) {
+    if (is_failing(connection)) out += failure_text(connection, status.agent().at());
+  }
+  return out;
 }
 
 std::string status_details(const v1::StatusResponse& status) {
@@ -257,6 +289,30 @@ std::string verify_text(const v1::VerifyResponse& verified) {
     if (check.verdict() != "ok" && !check.what_to_do().empty()) {
       out += wrapped(std::string(23, ' '), printable("-> " + check.what_to_do()));
     }
+  }
+  return out;
+}
+
+std::string release_text(const v1::ReleaseResponse& done) {
+  std::string out;
+  for (const std::string& name : done.ended()) {
+    out += wrapped("", printable("enforced again: " + what_is_released(name)));
+  }
+  for (const v1::Released& release : done.releases()) {
+    std::string connections;
+    for (const std::string& name : release.connections()) {
+      connections += (connections.empty() ? ": " : ", ") + name;
+    }
+    out += wrapped("",
+                   printable(fmt::format(
+                       "released: {}, {}{}", what_is_released(release.name()),
+                       plural(static_cast<std::size_t>(release.connections().size()), "connection"),
+                       connections)));
+    if (release.in_clear()) out += "    no SA is made: everything passes in clear\n";
+  }
+  if (!done.not_kept().empty()) {
+    out += wrapped("", printable("NOT KEPT: a restart of the agent brings back what was before: " +
+                                 done.not_kept()));
   }
   return out;
 }

@@ -1,9 +1,11 @@
 // espalier-agent: one per node.
 #include <cstdio>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 
 #include "nodeagent/runtime/agent.h"
+#include "nodeagent/runtime/offline_release.h"
 #include "nodeagent/runtime/version.h"
 
 namespace {
@@ -19,12 +21,17 @@ WHAT IT DOES
   When the agent ends, killed or not, SAs and policies stay: traffic goes on encrypted, Required traffic stays blocked
   where no SA stands.
 
+THE WAY OUT
+  `espalierctl release` opens the node while an agent runs. Where none runs and none starts:
+  espalier-agent release --yes   removes from the kernel what is ours; see espalier-agent release --help
+
 SIGNALS
   SIGTERM, SIGINT  end, with traffic going on
   SIGHUP           read the manifests again, if there are any
 
 FILES
   STATE/journal            what of the kernel's SAs and policies is ours; holds no key
+  STATE/releases           what was opened by hand (espalierctl release) and not ended; not there: nothing
   STATE/plan.json          what the last plan of an API server was made of; holds no Secret
   STATE/identity.pem       the node's key and certificate in a cluster; STATE/identity-next.pem the next one's, while it is asked for
 
@@ -40,9 +47,52 @@ SEE ALSO
   espalierctl --help, espalier-operator render --help
 )";
 
+constexpr const char* kReleaseFooter = R"(
+WHAT IT DOES
+  Removes the clear-traffic table, every policy and every SA of Espalier from the kernel of this network namespace, and nothing
+  of others; writes into the state folder that the node is released, so that an agent that starts again blocks nothing.
+  Everything that was encrypted passes in CLEAR from then on, and peers that require ESP drop it.
+  Take it back with `espalierctl release --end` once an agent runs, or delete STATE/releases before one starts.
+
+EXIT STATUS
+  0  done    1  something is left, or an agent answers (then use espalierctl release); standard error says what    2  wrong usage
+)";
+
+int release(int argc, char** argv) {
+  espalier::runtime::OfflineRelease options;
+  options.state = espalier::runtime::AgentOptions{}.state;
+  options.socket = espalier::runtime::AgentOptions{}.socket;
+  bool yes = false;
+  CLI::App app{"Opens this node where no agent runs and none starts.", "espalier-agent release"};
+  app.footer(kReleaseFooter);
+  app.add_option("--state", options.state, "The agent's state folder")->capture_default_str();
+  app.add_option("--socket", options.socket, "Where an agent would answer")->capture_default_str();
+  app.add_option("--why", options.why, "A line for whoever finds it so")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            const bool plain = text.size() <= 200 && text.find_first_of("\t\r\n") == text.npos;
+            return plain ? std::string() : std::string("at most 200 octets of one line");
+          },
+          "TEXT"));
+  app.add_flag("--yes", yes, "That traffic is to pass in clear")->required();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  const auto done = espalier::runtime::release_offline(options);
+  if (!done) {
+    std::fprintf(stderr, "espalier-agent: %s\n", done.error().to_string().c_str());
+    return 1;
+  }
+  std::fprintf(done->complete ? stdout : stderr, "%s", done->text.c_str());
+  return done->complete ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "release") return release(argc - 1, argv + 1);
   using espalier::runtime::Agent;
   espalier::runtime::AgentOptions options;
   std::string format = "text", level = "info", database, password_file;

@@ -126,6 +126,15 @@ struct Judged {
   std::string message;
 };
 
+std::string released(const std::vector<telemetry::Release>& releases) {
+  std::string names;
+  for (const telemetry::Release& release : releases)
+    names += (names.empty() ? "" : ", ") +
+             (release.name.empty() ? std::string("the whole node") : release.name);
+  return "clear traffic passes: somebody released " + names +
+         " by hand; espalierctl release --end on the node takes it back";
+}
+
 Judged programmed(const InForce& in_force, const Verdict& verdict,
                   const telemetry::Snapshot& snapshot, bool stands) {
   using crds::ConditionStatus;
@@ -172,6 +181,8 @@ crds::NodePolicyStatus node_policy_status(const InForce& in_force, const Verdict
   conditions.add("Programmed", judged.status, judged.reason, reconcile::readable(judged.message));
   if (judged.status != crds::ConditionStatus::kTrue) {
     conditions.add("Ready", false, judged.reason, reconcile::readable(judged.message));
+  } else if (!snapshot.releases.empty()) {
+    conditions.add("Ready", false, "Released", reconcile::readable(released(snapshot.releases)));
   } else if (all_up) {
     conditions.add("Ready", true, "Ready", "everything that is asked for stands");
   } else {

@@ -94,6 +94,13 @@ TEST_F(NodeStatus, APeerIsReadyWhenAllOfItStands) {
   }
 }
 
+TEST_F(NodeStatus, ANodeThatWasOpenedByHandIsNotReady) {
+  snapshot_.releases = {{"", false, "a drill", {}, {}}, {"node2", true, "", {}, {}}};
+  EXPECT_THAT(told(status(), "Programmed"), HasSubstr("True Programmed"));
+  EXPECT_THAT(told(status(), "Ready"), HasSubstr("False Released"));
+  EXPECT_THAT(told(status(), "Ready"), HasSubstr("the whole node, node2"));
+}
+
 TEST_F(NodeStatus, ATunnelSaysWhyItIsDown) {
   auto& branch = connection("edge/branch");
   branch.children[0].state = telemetry::ChildState::kDown;

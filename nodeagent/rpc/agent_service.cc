@@ -1,6 +1,7 @@
 #include "nodeagent/rpc/agent_service.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -56,35 +57,28 @@ AgentService::Reactor* finished(AgentService::Context* context, grpc::Status sta
   return reactor;
 }
 
-// Gathers the answers for all connections that one command is about.
-class CommandReactor final : public grpc::ServerUnaryReactor {
+// Gathers the answers that one call waits for: `missing` of them, each told by `answer()`.
+template <typename Response, typename Outcome>
+class AnswersReactor final : public grpc::ServerUnaryReactor {
  public:
-  // Survives the reactor, so that an answer that comes after the client went finds nobody.
-  struct Shared {
-    std::mutex mutex;
-    CommandReactor* reactor = nullptr;  // null: finished
-    v1::CommandResponse* response = nullptr;
-    std::size_t missing = 0;
-    Error error;  // of the first answer that was one
-    bool failed = false;
-  };
-
-  CommandReactor(v1::CommandResponse* response, std::size_t missing)
+  using Fill = void (*)(Response& response, const Outcome& outcome);
+  AnswersReactor(Response* response, std::size_t missing, Fill fill)
       : shared_(std::make_shared<Shared>()) {
     shared_->reactor = this;
     shared_->response = response;
     shared_->missing = missing;
+    shared_->fill = fill;
   }
 
-  [[nodiscard]] CommandSink::Answer answer() {
-    return [shared = shared_](Result<CommandOutcome> outcome) {
-      CommandReactor* complete = nullptr;
+  [[nodiscard]] std::function<void(Result<Outcome>)> answer() {
+    return [shared = shared_](Result<Outcome> outcome) {
+      AnswersReactor* complete = nullptr;
       grpc::Status status;
       {
         const std::lock_guard lock(shared->mutex);
         if (shared->reactor == nullptr) return;
         if (outcome) {
-          fill(*shared->response->add_results(), *outcome);
+          shared->fill(*shared->response, *outcome);
         } else if (!std::exchange(shared->failed, true)) {
           shared->error = std::move(outcome.error());
         }
@@ -106,8 +100,29 @@ class CommandReactor final : public grpc::ServerUnaryReactor {
   void OnDone() override { delete this; }
 
  private:
+  // Survives the reactor, so that an answer that comes after the client went finds nobody.
+  struct Shared {
+    std::mutex mutex;
+    AnswersReactor* reactor = nullptr;  // null: finished
+    Response* response = nullptr;
+    std::size_t missing = 0;
+    Fill fill = nullptr;
+    Error error;  // of the first answer that was one
+    bool failed = false;
+  };
   std::shared_ptr<Shared> shared_;
 };
+
+using CommandReactor = AnswersReactor<v1::CommandResponse, CommandOutcome>;
+using ReleaseReactor = AnswersReactor<v1::ReleaseResponse, ReleaseOutcome>;
+
+constexpr std::size_t kLongestText = 200;  // of names and reasons that are kept
+
+bool is_plain(const std::string& text) {
+  return text.size() <= kLongestText && std::none_of(text.begin(), text.end(), [](char c) {
+           return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+         });
+}
 
 }  // namespace
 
@@ -170,6 +185,20 @@ AgentService::Reactor* AgentService::Down(Context* context, const v1::DownReques
                  request->timeout_seconds(), response);
 }
 
+AgentService::Reactor* AgentService::Release(Context* context, const v1::ReleaseRequest* request,
+                                             v1::ReleaseResponse* response) {
+  if (!is_plain(request->name()) || !is_plain(request->why())) {
+    return finished(context, {grpc::StatusCode::INVALID_ARGUMENT,
+                              "a name and a reason are at most 200 octets of one line"});
+  }
+  auto* reactor = new ReleaseReactor(
+      response, 1,
+      [](v1::ReleaseResponse& all, const ReleaseOutcome& outcome) { fill(all, outcome); });
+  commands_.release({request->name(), request->end(), request->in_clear(), request->why()},
+                    reactor->answer());
+  return reactor;
+}
+
 AgentService::Reactor* AgentService::command(Context* context, CommandKind kind,
                                              const std::string& name, bool wait,
                                              std::uint32_t timeout_seconds,
@@ -187,7 +216,10 @@ AgentService::Reactor* AgentService::command(Context* context, CommandKind kind,
   if (names.empty()) return finished(context, no_such(name));
   const std::uint32_t seconds =
       std::min(timeout_seconds == 0 ? kDefaultWaitSeconds : timeout_seconds, kLongestWaitSeconds);
-  auto* reactor = new CommandReactor(response, names.size());
+  auto* reactor = new CommandReactor(response, names.size(),
+                                     [](v1::CommandResponse& all, const CommandOutcome& outcome) {
+                                       fill(*all.add_results(), outcome);
+                                     });
   // All answers may come before the last submit() returns, and the reactor be gone then.
   std::vector<CommandSink::Answer> answers;
   for (std::size_t i = 0; i < names.size(); ++i) answers.push_back(reactor->answer());

@@ -28,6 +28,8 @@ class AgentService final : public agent::v1::Agent::CallbackService {
               agent::v1::CommandResponse* response) override;
   Reactor* Down(Context* context, const agent::v1::DownRequest* request,
                 agent::v1::CommandResponse* response) override;
+  Reactor* Release(Context* context, const agent::v1::ReleaseRequest* request,
+                   agent::v1::ReleaseResponse* response) override;
   Reactor* Verify(Context* context, const agent::v1::VerifyRequest* request,
                   agent::v1::VerifyResponse* response) override;
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -34,6 +35,21 @@ struct CommandOutcome {
   std::optional<telemetry::Failure> failure;  // with kFailed
 };
 
+// Opens the node by hand, or takes that back.
+struct ReleaseWish {
+  std::string
+      name;  // of a connection, a peer or an owner; empty: the whole node (end: all releases)
+  bool end = false;
+  bool in_clear = false;
+  std::string why;
+};
+
+struct ReleaseOutcome {
+  std::vector<telemetry::Release> releases;  // in force from now on
+  std::vector<std::string> ended;            // by name
+  std::string not_kept;  // why it could not be written down; empty: it outlives the agent
+};
+
 class CommandSink {
  public:
   using Answer = std::function<void(Result<CommandOutcome>)>;
@@ -47,6 +63,10 @@ class CommandSink {
   // shortly after `patience`: with kNotFound when the plan has no such connection, kUnavailable
   // when the loop ends first.
   virtual void submit(Command command, Answer answer) = 0;
+
+  // Likewise: kNotFound when nothing has that name, or nothing is released under it.
+  using Released = std::function<void(Result<ReleaseOutcome>)>;
+  virtual void release(ReleaseWish wish, Released answer) = 0;
 };
 
 }  // namespace espalier::rpc

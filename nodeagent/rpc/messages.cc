@@ -72,6 +72,7 @@ void fill(v1::Connection& out, const telemetry::ConnectionStatus& connection) {
   out.set_enforcement(text(name_of(connection.enforcement)));
   out.set_state(text(name_of(connection.state)));
   out.set_blocking(connection.blocking);
+  out.set_released(connection.released);
   out.set_local(connection.local.to_string());
   out.set_remote(connection.remote.to_string());
   out.set_local_identity(connection.local_identity);
@@ -148,6 +149,14 @@ void fill(v1::Engine& out, const telemetry::EngineStatus& engine) {
   }
 }
 
+void fill(v1::Released& out, const telemetry::Release& release) {
+  out.set_name(release.name);
+  out.set_in_clear(release.in_clear);
+  out.set_why(release.why);
+  out.mutable_since()->set_seconds(release.since.time_since_epoch().count());
+  for (const auto& connection : release.connections) out.add_connections(connection);
+}
+
 std::string_view name_of_outcome(Outcome outcome) {
   switch (outcome) {
     case Outcome::kTaken:
@@ -191,6 +200,7 @@ void fill(v1::StatusResponse& out, const telemetry::Snapshot& snapshot, std::str
     to.mutable_not_before()->set_seconds(certificate.not_before.time_since_epoch().count());
     to.mutable_not_after()->set_seconds(certificate.not_after.time_since_epoch().count());
   }
+  for (const auto& release : snapshot.releases) fill(*out.add_releases(), release);
 }
 
 void fill(v1::TrafficStatusResponse& out, const telemetry::Snapshot& snapshot,
@@ -228,6 +238,7 @@ void fill(v1::ExplainResponse& out, const std::vector<telemetry::Explanation>& e
     to.set_protocol(rule.protocol);
     to.set_port(rule.port);
     to.set_reason(rule.reason);
+    to.set_released(rule.released);
     if (rule.connection.empty()) continue;
     to.set_state(text(name_of(explanation.state)));
     to.set_child_state(text(name_of(explanation.child_state)));
@@ -243,6 +254,12 @@ void fill(v1::VerifyResponse& out, const std::vector<telemetry::Check>& checks) 
     to.set_what_to_do(check.what_to_do);
   }
   out.set_verdict(text(name_of(telemetry::worst(checks))));
+}
+
+void fill(v1::ReleaseResponse& out, const ReleaseOutcome& outcome) {
+  for (const auto& release : outcome.releases) fill(*out.add_releases(), release);
+  for (const auto& name : outcome.ended) out.add_ended(name);
+  out.set_not_kept(outcome.not_kept);
 }
 
 void fill(v1::CommandResult& out, const CommandOutcome& outcome) {

@@ -19,6 +19,7 @@ void fill(agent::v1::TrafficStatusResponse& out, const telemetry::Snapshot& snap
           std::string_view name);
 void fill(agent::v1::ExplainResponse& out, const std::vector<telemetry::Explanation>& explanations);
 void fill(agent::v1::VerifyResponse& out, const std::vector<telemetry::Check>& checks);
+void fill(agent::v1::ReleaseResponse& out, const ReleaseOutcome& outcome);
 void fill(agent::v1::CommandResult& out, const CommandOutcome& outcome);
 
 }  // namespace espalier::rpc

@@ -35,11 +35,23 @@ class Commands final : public CommandSink {
     answers.push_back(std::move(answer));
     if (commands.size() == expected_) all_there_.set_value();
   }
+  void release(ReleaseWish wish, Released answer) override {
+    wishes.push_back(wish);
+    if (wish.name == "nobody") {
+      answer(fail(Code::kNotFound, "", "nothing is named 'nobody'"));
+      return;
+    }
+    ReleaseOutcome outcome;
+    outcome.releases = {{wish.name, wish.in_clear, wish.why, telemetry::kSampleNow, {"node2/v4"}}};
+    outcome.not_kept = "disk full";
+    answer(outcome);
+  }
   std::future<void> expect(std::size_t count) {
     expected_ = count;
     return all_there_.get_future();
   }
   std::vector<Command> commands;
+  std::vector<ReleaseWish> wishes;
   std::vector<Answer> answers;
 
  private:
@@ -164,6 +176,49 @@ TEST_F(RpcTest, ExplainsAndVerifies) {
   ASSERT_TRUE(stub_->Verify(&verify_context, {}, &verified).ok());
   EXPECT_EQ(verified.verdict(), "fail") << "node3 is not up";
   EXPECT_EQ(verified.checks(0).name(), "kernel-esp");
+}
+
+TEST_F(RpcTest, AReleaseGoesToTheLoopAndItsAnswerBack) {
+  grpc::ClientContext context;
+  v1::ReleaseRequest request;
+  request.set_name("node2");
+  request.set_in_clear(true);
+  request.set_why("a drill");
+  v1::ReleaseResponse response;
+  ASSERT_TRUE(stub_->Release(&context, request, &response).ok());
+  ASSERT_EQ(commands_.wishes.size(), 1U);
+  EXPECT_TRUE(commands_.wishes[0].in_clear);
+  EXPECT_FALSE(commands_.wishes[0].end);
+  ASSERT_EQ(response.releases_size(), 1);
+  EXPECT_EQ(response.releases(0).why(), "a drill");
+  EXPECT_EQ(response.releases(0).connections(0), "node2/v4");
+  EXPECT_EQ(response.not_kept(), "disk full");
+}
+
+TEST_F(RpcTest, AReleaseOfNobodyOrOfSeveralLinesIsRefused) {
+  for (const auto& [name, code] : {std::pair("nobody", grpc::StatusCode::NOT_FOUND),
+                                   std::pair("node2\tx", grpc::StatusCode::INVALID_ARGUMENT)}) {
+    grpc::ClientContext context;
+    v1::ReleaseRequest request;
+    request.set_name(name);
+    v1::ReleaseResponse response;
+    EXPECT_EQ(stub_->Release(&context, request, &response).error_code(), code) << name;
+  }
+}
+
+TEST_F(RpcTest, StatusSaysWhatIsReleased) {
+  telemetry::Snapshot snapshot = telemetry::sample_snapshot();
+  snapshot.releases = {{"", false, "a drill", telemetry::kSampleNow, {"node2/v4"}}};
+  snapshot.connections[0].released = true;
+  cell_.publish(std::make_shared<const telemetry::Snapshot>(snapshot));
+  grpc::ClientContext context;
+  v1::StatusResponse response;
+  ASSERT_TRUE(stub_->Status(&context, {}, &response).ok());
+  ASSERT_EQ(response.releases_size(), 1);
+  EXPECT_EQ(response.releases(0).since().seconds(),
+            telemetry::kSampleNow.time_since_epoch().count());
+  EXPECT_TRUE(response.connections(0).released());
+  EXPECT_FALSE(response.connections(1).released());
 }
 
 TEST_F(RpcTest, SaysWhenTheLoopIsSilent) {

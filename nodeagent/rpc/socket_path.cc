@@ -30,7 +30,19 @@ Status check_folder(const std::string& folder) {
   return {};
 }
 
-bool somebody_answers(const sockaddr_un& address) {
+// False for a path that no socket can have.
+bool fill(sockaddr_un& address, const std::string& path) {
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.front() != '/' || path.size() >= sizeof address.sun_path) return false;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return true;
+}
+
+}  // namespace
+
+bool somebody_answers(const std::string& path) {
+  sockaddr_un address{};
+  if (!fill(address, path)) return false;
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return false;
   const int connected = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
@@ -39,23 +51,19 @@ bool somebody_answers(const sockaddr_un& address) {
   return answers;
 }
 
-}  // namespace
-
 Status prepare_socket_path(const std::string& path) {
   sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.front() != '/' || path.size() >= sizeof address.sun_path) {
+  if (!fill(address, path)) {
     return fail(Code::kInvalid, "socket '" + path + "'",
                 "must be an absolute path of at most " +
                     std::to_string(sizeof address.sun_path - 1) + " octets");
   }
-  std::memcpy(address.sun_path, path.data(), path.size());
   const std::string folder = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
   if (auto checked = check_folder(folder); !checked) return checked;
   struct stat info {};
   if (lstat(path.c_str(), &info) != 0) return {};
   if (!S_ISSOCK(info.st_mode)) return fail(Code::kExists, path, "is there and is no socket");
-  if (somebody_answers(address)) return fail(Code::kExists, path, "another agent answers there");
+  if (somebody_answers(path)) return fail(Code::kExists, path, "another agent answers there");
   return {};
 }
 

@@ -11,4 +11,7 @@ namespace espalier::rpc {
 // put a socket of their own, where something else than a socket is, or where an agent answers.
 [[nodiscard]] Status prepare_socket_path(const std::string& path);
 
+// Whether something listens on the unix socket at `path`.
+[[nodiscard]] bool somebody_answers(const std::string& path);
+
 }  // namespace espalier::rpc

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include <sys/epoll.h>
@@ -11,6 +12,7 @@
 
 #include "base/process/clock.h"
 #include "base/process/process.h"
+#include "base/time_text.h"
 #include "crds/types/uninstalling.h"
 #include "crds/yamlcpp/manifest_folder.h"
 #include "ike/crypto/nss/nss_provider.h"
@@ -31,6 +33,7 @@
 #include "nodeagent/runtime/loop.h"
 #include "nodeagent/runtime/metered_kernel.h"
 #include "nodeagent/runtime/pod_service.h"
+#include "nodeagent/runtime/releases.h"
 #include "nodeagent/runtime/state_file.h"
 #include "nodeagent/runtime/version.h"
 #include "nodeagent/runtime/worker_pool.h"
@@ -110,6 +113,7 @@ struct Agent::Parts {
   std::unique_ptr<dataplane::xfrm::XfrmEvents> kernel_events;
   std::unique_ptr<dataplane::ClearTrafficGuard> guard;
   std::unique_ptr<StateFile> journal;
+  std::unique_ptr<KeptReleases> releases;
   std::unique_ptr<WorkerPool> pool;
   std::unique_ptr<ike::Engine> engine;
   std::unique_ptr<SocketNetwork> network;
@@ -126,7 +130,10 @@ struct Agent::Parts {
   Debounce handshakes{std::chrono::milliseconds(500), std::chrono::minutes(1)};
   Loop::DeadlineId handshakes_over{};
   crds::FolderReading manifests;
-  follow::InForce in_force;  // of the cluster
+  follow::InForce in_force;                      // of the cluster
+  std::shared_ptr<const plan::NodePlan> wanted;  // null: nothing yet
+  std::shared_ptr<const tunnel::Credentials> secrets;
+  std::set<std::string> without_sas;  // connections taken down because they are released in clear
   std::optional<follow::Verdict> verdict;
   Loop::DeadlineId report_deadline{};
   TimePoint report_at = kNever;
@@ -139,7 +146,10 @@ struct Agent::Parts {
   Status follow_folder();
   Status follow_cluster();
   void read_manifests();
-  void apply(plan::NodePlan wanted, const crds::ManifestSet& secrets);
+  void apply(std::shared_ptr<const plan::NodePlan> plan, const crds::ManifestSet& from);
+  void carry_out();
+  Result<rpc::ReleaseOutcome> release(const rpc::ReleaseWish& wish);
+  void tell_release(telemetry::EventId id, const telemetry::Release& release);
   void mark_leaving(bool leaving);
   void report_soon();
   void report();
@@ -198,6 +208,15 @@ Status Agent::Parts::open_world() {
   auto file = StateFile::open(options.state, "journal");
   if (!file) return forward(file);
   journal = std::make_unique<StateFile>(std::move(*file));
+  auto kept = KeptReleases::open(options.state);
+  if (!kept) return forward(kept);
+  releases = std::make_unique<KeptReleases>(std::move(*kept));
+  if (releases->unread()) {
+    log.on_event(
+        {telemetry::EventId::kReleaseUnkept, {{"detail", releases->unread()->to_string()}}});
+  }
+  for (const telemetry::Release& one : releases->in_force())
+    tell_release(telemetry::EventId::kNodeReleased, one);
 
   WorkerPool::Options workers;
   workers.threads = options.crypto_threads.value_or(default_crypto_threads());
@@ -266,7 +285,8 @@ Status Agent::Parts::start() {
                                 [this](const std::string& name) {
                                   return controller->down(process::monotonic_now(), name);
                                 },
-                                [this](std::string_view name) { return status_of(name); }});
+                                [this](std::string_view name) { return status_of(name); },
+                                [this](const rpc::ReleaseWish& wish) { return release(wish); }});
   rpc::RpcServer::Options local;
   local.socket = options.socket;
   auto served = rpc::RpcServer::start(cell, *commands, local);
@@ -300,12 +320,12 @@ Status Agent::Parts::follow_cluster() {
   report_deadline = loop->add_deadline([this] { report(); });
   // Its thread calls, ours works.
   Cluster::Handlers handlers;
-  handlers.on_wanted = [this](std::shared_ptr<const follow::Wanted> wanted) {
-    loop->post([this, wanted = std::move(wanted)] {
-      in_force = wanted->in_force;
+  handlers.on_wanted = [this](std::shared_ptr<const follow::Wanted> given) {
+    loop->post([this, given = std::move(given)] {
+      in_force = given->in_force;
       const auto& labels = in_force.node_policy->meta.labels;
       mark_leaving(labels.contains(crds::kUninstallingLabel));
-      apply(*in_force.plan, wanted->secrets);
+      apply(in_force.plan, given->secrets);
     });
   };
   handlers.on_report = [this](const follow::Verdict& now) {
@@ -334,18 +354,19 @@ void Agent::Parts::read_manifests() {
     log.on_event({telemetry::EventId::kManifestProblem, {{"problem", problem.to_string()}}});
   }
   const crds::ManifestSet set = manifests.all();
-  apply(plan::plan_node(plan::world_of(set), options.node), set);
+  apply(std::make_shared<plan::NodePlan>(plan::plan_node(plan::world_of(set), options.node)), set);
 }
 
-void Agent::Parts::apply(plan::NodePlan wanted, const crds::ManifestSet& secrets) {
-  for (const plan::PlanNote& note : wanted.notes) {
+void Agent::Parts::apply(std::shared_ptr<const plan::NodePlan> plan,
+                         const crds::ManifestSet& from) {
+  wanted = std::move(plan);
+  for (const plan::PlanNote& note : wanted->notes) {
     log.on_event({telemetry::EventId::kPlanNote,
                   {{"object", note.about.to_string()}, {"detail", note.text}}});
   }
-  pod_paths = tunnel::pod_paths(wanted);
-  auto table = credentials->build(wanted, secrets, process::wall_now());
-  plan_given = process::monotonic_now();
-  controller->apply_plan(*plan_given, std::move(wanted), std::move(table));
+  pod_paths = tunnel::pod_paths(*wanted);
+  secrets = credentials->build(*wanted, from, process::wall_now());
+  carry_out();
   report_soon();
   process::release_free_memory();  // reading takes many times what is kept
 }
@@ -359,6 +380,50 @@ void Agent::Parts::mark_leaving(bool leaving) {
   } else {
     (void)::unlink(mark.c_str());
   }
+}
+
+// What is wanted, as the releases leave it.
+void Agent::Parts::carry_out() {
+  const TimePoint now = process::monotonic_now();
+  plan_given = now;
+  controller->apply_plan(now, tunnel::opened(*wanted, releases->in_force()), secrets);
+  std::set<std::string> before = std::exchange(without_sas, {});
+  for (const plan::ConnectionPlan& connection : wanted->connections) {
+    if (tunnel::is_in_clear(connection, releases->in_force())) {
+      (void)controller->down(now, connection.name);
+      without_sas.insert(connection.name);
+    } else if (before.contains(connection.name)) {
+      (void)controller->up(now, connection.name);
+    }
+  }
+}
+
+Result<rpc::ReleaseOutcome> Agent::Parts::release(const rpc::ReleaseWish& wish) {
+  const tunnel::Releases before = releases->in_force();
+  auto changed = releases->change(wish, wanted.get(), process::wall_now());
+  if (!changed) return changed;
+  if (!wanted && !wish.end) {  // what stands is an earlier run's, of a plan that nobody knows
+    wanted = std::make_shared<plan::NodePlan>();
+    secrets = std::make_shared<tunnel::Credentials>();
+  }
+  if (wanted) carry_out();
+  if (!changed->not_kept.empty())
+    log.on_event({telemetry::EventId::kReleaseUnkept, {{"detail", changed->not_kept}}});
+  if (!wish.end) tell_release(telemetry::EventId::kNodeReleased, releases->in_force().back());
+  for (const telemetry::Release& one : before) {
+    if (std::find(changed->ended.begin(), changed->ended.end(), one.name) != changed->ended.end())
+      tell_release(telemetry::EventId::kReleaseEnded, one);
+  }
+  report_soon();
+  return changed;
+}
+
+void Agent::Parts::tell_release(telemetry::EventId id, const telemetry::Release& release) {
+  log.on_event({id,
+                {{"name", release.name.empty() ? "the whole node" : release.name},
+                 {"in_clear", release.in_clear ? "yes" : "no"},
+                 {"since", time_text(release.since)},
+                 {"why", release.why}}});
 }
 
 void Agent::Parts::report_soon() {
@@ -385,13 +450,17 @@ std::optional<telemetry::ConnectionStatus> Agent::Parts::status_of(std::string_v
 }
 
 // The plan speaks of the node's pods by their ranges, so a pod is covered, whatever its address,
-// once the kernel has what the plan wants.
+// once the kernel has what the plan wants. A node that was released as a whole holds none.
 pods::PodAnswer Agent::Parts::pods_covered() const {
   const telemetry::Snapshot now =
       controller->snapshot(process::monotonic_now(), process::wall_now());
   const telemetry::PlanStatus& plan = now.plan;
-  if (plan.hash.empty()) return {false, "node " + options.node + " has no plan yet", std::nullopt};
-  if (!plan.applied) {
+  const auto& open = releases->in_force();
+  const bool holds =
+      std::none_of(open.begin(), open.end(), [](const auto& one) { return one.name.empty(); });
+  if (holds && plan.hash.empty())
+    return {false, "node " + options.node + " has no plan yet", std::nullopt};
+  if (holds && !plan.applied) {
     return {false, "the kernel of node " + options.node + " does not have all of the plan yet",
             std::nullopt};
   }
@@ -456,6 +525,7 @@ std::shared_ptr<telemetry::Snapshot> Agent::Parts::snapshot_at(TimePoint now) co
   for (const crds::Problem& problem : manifests.all_problems()) {
     snapshot->plan.problems.push_back(problem_of(problem));
   }
+  if (wanted) tunnel::tell_releases(*snapshot, *wanted, releases->in_force());
   if (verdict && verdict->following != follow::Following::kFollows) {
     snapshot->plan.problems.push_back({"", 0, "NodePolicy " + options.node, verdict->message});
   }

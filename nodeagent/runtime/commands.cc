@@ -12,15 +12,17 @@ using rpc::CommandOutcome;
 using rpc::Outcome;
 using telemetry::ConnectionState;
 
+template <typename Outcome>
 class Commands::Pending {
  public:
+  using Answer = std::function<void(Result<Outcome>)>;
   explicit Pending(Answer answer) : answer_(std::move(answer)) {}
   Pending(const Pending&) = delete;
   Pending& operator=(const Pending&) = delete;
   ~Pending() {
     if (answer_) answer_(fail(Code::kUnavailable, "", "the agent ends"));
   }
-  void give(Result<CommandOutcome> outcome) {
+  void give(Result<Outcome> outcome) {
     if (answer_) std::exchange(answer_, nullptr)(std::move(outcome));
   }
 
@@ -36,14 +38,22 @@ Commands::~Commands() {
 }
 
 void Commands::submit(rpc::Command command, Answer answer) {
-  auto pending = std::make_shared<Pending>(std::move(answer));
+  auto pending = std::make_shared<Pending<CommandOutcome>>(std::move(answer));
   loop_.post([this, alive = std::weak_ptr(alive_), command = std::move(command),
               pending = std::move(pending)] {
     if (!alive.expired()) carry_out(command, pending);
   });
 }
 
-void Commands::carry_out(const rpc::Command& command, const std::shared_ptr<Pending>& pending) {
+void Commands::release(rpc::ReleaseWish wish, Released answer) {
+  auto pending = std::make_shared<Pending<rpc::ReleaseOutcome>>(std::move(answer));
+  loop_.post(
+      [this, alive = std::weak_ptr(alive_), wish = std::move(wish), pending = std::move(pending)] {
+        if (!alive.expired()) pending->give(controls_.release(wish));
+      });
+}
+
+void Commands::carry_out(const rpc::Command& command, const PendingCommand& pending) {
   const auto before = controls_.status(command.connection);
   if (!before) {
     pending->give(fail(Code::kNotFound, command.connection, "the plan has no such connection"));

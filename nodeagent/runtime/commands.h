@@ -31,26 +31,30 @@ class Commands final : public rpc::CommandSink {
     std::function<Status(const std::string& connection)> up;
     std::function<Status(const std::string& connection)> down;
     std::function<std::optional<telemetry::ConnectionStatus>(std::string_view connection)> status;
+    std::function<Result<rpc::ReleaseOutcome>(const rpc::ReleaseWish& wish)> release;
   };
 
   Commands(Loop& loop, Controls controls);
   ~Commands() override;
 
   void submit(rpc::Command command, Answer answer) override;
+  void release(rpc::ReleaseWish wish, Released answer) override;
 
   // To be called once per round of the loop (Loop::set_settle), after the controller's pump.
   void settled();
 
  private:
+  template <typename Outcome>
   class Pending;  // an answer that is given at the latest when it is destroyed
+  using PendingCommand = std::shared_ptr<Pending<rpc::CommandOutcome>>;
   struct Waiting {
-    std::shared_ptr<Pending> pending;
+    PendingCommand pending;
     rpc::Command command;
     TimePoint until;
     std::uint64_t failures_before = 0;
   };
 
-  void carry_out(const rpc::Command& command, const std::shared_ptr<Pending>& pending);
+  void carry_out(const rpc::Command& command, const PendingCommand& pending);
   void check(TimePoint now);
   // What there is to answer; nullopt: wait on.
   [[nodiscard]] std::optional<Result<rpc::CommandOutcome>> judge(const Waiting& waiting,

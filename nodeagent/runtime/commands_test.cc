@@ -35,6 +35,12 @@ class CommandsTest : public ::testing::Test {
       calls_.push_back("down " + name);
       return Status{};
     };
+    controls.release = [this](const rpc::ReleaseWish& wish) -> Result<rpc::ReleaseOutcome> {
+      calls_.push_back("release " + wish.name);
+      rpc::ReleaseOutcome outcome;
+      outcome.not_kept = "disk full";
+      return outcome;
+    };
     controls.status = [this](std::string_view name) -> std::optional<ConnectionStatus> {
       ++looks_;
       const auto found = connections_.find(std::string(name));
@@ -129,6 +135,27 @@ TEST_F(CommandsTest, AConnectionThatLeavesThePlanEndsTheWait) {
 TEST_F(CommandsTest, PassesARefusalOn) {
   refusal_ = Error{Code::kDenied, "node2/v4", "not now"};
   EXPECT_EQ(answer({CommandKind::kUp, "node2/v4", true, hours(1)}).error(), *refusal_);
+}
+
+TEST_F(CommandsTest, AReleaseIsCarriedOutOnTheLoop) {
+  std::vector<Result<rpc::ReleaseOutcome>> answers;
+  const auto keep = [&](Result<rpc::ReleaseOutcome> outcome) {
+    answers.push_back(std::move(outcome));
+    loop_->stop();
+  };
+  commands_->release({"node2", false, false, ""}, keep);
+  EXPECT_TRUE(answers.empty()) << "the loop has not run";
+  loop_->run();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0]->not_kept, "disk full");
+  EXPECT_THAT(calls_, ElementsAre("release node2"));
+
+  commands_->release({"node3", false, false, ""}, keep);  // never gets to the loop
+  commands_.reset();
+  loop_->stop();
+  loop_->run();
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[1].error().code, Code::kUnavailable);
 }
 
 TEST_F(CommandsTest, EveryAnswerIsGivenWhenTheAgentEnds) {

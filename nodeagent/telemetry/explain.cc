@@ -103,6 +103,9 @@ std::string sentence_of(const CoverageRule& rule, const ConnectionStatus* connec
   }
   const bool carries = child == ChildState::kUp || child == ChildState::kAdopted;
   if (carries) return fmt::format("{} is encrypted by {}.", flow, carried_by(rule));
+  if (rule.released) {
+    return fmt::format("{} passes in clear: somebody released it by hand.", flow);
+  }
   if (child == ChildState::kTrap || connection->state == ConnectionState::kTrapped) {
     return fmt::format("{} starts {} with its first packet.", flow, carried_by(rule));
   }

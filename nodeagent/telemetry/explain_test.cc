@@ -80,6 +80,15 @@ TEST(Explain, SaysThatPreferredPasses) {
                           "node3/v4 stands."));
 }
 
+TEST(Explain, SaysThatWhatIsReleasedPasses) {
+  Snapshot snapshot = sample_snapshot();
+  snapshot.coverage[3].released = true;
+  snapshot.connections[1].released = true;
+  EXPECT_THAT(sentences(snapshot, "10.10.0.13"),
+              ElementsAre("10.10.0.11/32 to 10.10.0.13/32 passes in clear: somebody released it "
+                          "by hand."));
+}
+
 TEST(Explain, FindsByEveryName) {
   const Snapshot snapshot = sample_snapshot();
   EXPECT_EQ(explain(snapshot, "node2/v4").size(), 2U);

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/time_text.h"
+
 namespace espalier::telemetry {
 namespace {
 
@@ -19,6 +21,23 @@ constexpr hours kExpiresSoon{24 * 7};
 constexpr std::string_view kOrdinaryRows[] = {"XfrmInNoStates",   "XfrmInStateSeqError",
                                               "XfrmInNoPols",     "XfrmOutNoStates",
                                               "XfrmAcquireError", "XfrmInTmplMismatch"};
+
+std::string list_of(const std::vector<Release>& releases) {
+  std::string list;
+  for (const Release& release : releases) {
+    list += fmt::format("{}{}, since {}", list.empty() ? "" : "; ",
+                        release.name.empty() ? "the whole node" : release.name,
+                        time_text(release.since));
+    if (!release.why.empty()) list += " (" + release.why + ")";
+  }
+  return list;
+}
+
+// There is a check of releases only while there is one.
+Check check_releases(const std::vector<Release>& releases) {
+  return {"release", Verdict::kFail, "somebody opened by hand: " + list_of(releases),
+          "espalierctl release --end, once what it was for is over"};
+}
 
 std::string first_problem(const PlanStatus& plan) {
   const Problem& problem = plan.problems.front();
@@ -210,6 +229,7 @@ std::vector<Check> verify(const Snapshot& snapshot, WallTime now) {
   for (const CertificateStatus& certificate : snapshot.certificates) {
     checks.push_back(check_certificate(certificate, now));
   }
+  if (!snapshot.releases.empty()) checks.push_back(check_releases(snapshot.releases));
   checks.push_back(check_connections(snapshot));
   checks.push_back(check_plaintext(snapshot.kernel));
   checks.push_back(check_xfrm_stat(snapshot.kernel));

@@ -115,6 +115,15 @@ TEST(Verify, CountsConnections) {
   EXPECT_EQ(check(snapshot, "connections").verdict, Verdict::kOk) << "taken down by command";
 }
 
+TEST(Verify, FailsWhileSomethingIsReleased) {
+  Snapshot snapshot = sound();
+  snapshot.releases = {{"", false, "a drill", kSampleNow, {}}, {"node2", true, "", kSampleNow, {}}};
+  EXPECT_EQ(check(snapshot, "release").verdict, Verdict::kFail);
+  EXPECT_THAT(check(snapshot, "release").finding,
+              HasSubstr("the whole node, since 2026-11-24T20:00:00Z (a drill); node2, since"));
+  EXPECT_THAT(not_ready(snapshot), IsEmpty()) << "the agent does what it was told";
+}
+
 TEST(Verify, MentionsClearPackets) {
   EXPECT_EQ(check(sample_snapshot(), "plaintext").finding,
             "1 clear packets passed where ESP is preferred");

@@ -151,6 +151,7 @@ struct ConnectionStatus {
   Enforcement enforcement = Enforcement::kRequired;
   ConnectionState state = ConnectionState::kDown;
   bool blocking = false;  // clear traffic of this connection is refused right now
+  bool released = false;  // by hand: nothing of it is refused, whatever `enforcement` asks for
   Endpoint local;
   Endpoint remote;
   std::string local_identity;
@@ -192,6 +193,7 @@ struct CoverageRule {
   std::uint16_t port = 0;     // 0: any
   std::string reason;         // of an exemption
   std::string pods;  // only between pods that this IPsecPolicy selects and others; empty: all
+  bool released = false;      // as of ConnectionStatus
 };
 
 // By IPsecPolicy, the pods that it selects; sorted.
@@ -254,6 +256,16 @@ struct CertificateStatus {
   WallTime not_after{};
 };
 
+// Somebody opened the node, or what has a name here, by hand, until somebody ends it.
+struct Release {
+  std::string name;       // of a connection, a peer or an owner; empty: the whole node
+  bool in_clear = false;  // no SAs either
+  std::string why;        // in the words of who did it; may be empty
+  WallTime since{};
+  std::vector<std::string> connections{};  // that it opens now; empty where the plan is not known
+  friend bool operator==(const Release&, const Release&) = default;
+};
+
 // How often an exchange ended how: {"IKE_AUTH", "AUTHENTICATION_FAILED", 3}; "ok" for success.
 struct ExchangeCount {
   std::string exchange;
@@ -302,6 +314,7 @@ struct Snapshot {
   std::vector<CoverageRule> coverage;
   std::shared_ptr<const SelectedPods> selected_pods;  // null: not known
   std::vector<CertificateStatus> certificates;
+  std::vector<Release> releases;
 };
 
 // The words that the API, the CLI and metric labels use ("Required", "Waiting", "in").

@@ -219,14 +219,16 @@ const ike::IkeSaView* chosen(const Link& link, const Views& views) {
 
 }  // namespace
 
+std::string owner_name(const plan::Owner& owner) {
+  return owner.kind + "/" + (owner.ns.empty() ? "" : owner.ns + "/") + owner.name;
+}
+
 telemetry::ConnectionStatus connection_status(const Link& link, const Views& views,
                                               const Dates& dates) {
   telemetry::ConnectionStatus status;
   status.name = link.name;
   status.peer = link.plan->peer;
-  status.owner = link.plan->owner.ns.empty() ? link.plan->owner.kind + "/" + link.plan->owner.name
-                                             : link.plan->owner.kind + "/" + link.plan->owner.ns +
-                                                   "/" + link.plan->owner.name;
+  status.owner = owner_name(link.plan->owner);
   const bool required = std::any_of(link.slots.begin(), link.slots.end(), [](const Slot& slot) {
     return slot.plan != nullptr && slot.plan->enforcement == plan::Enforcement::kRequired;
   });

@@ -3,6 +3,7 @@
 // Internal to nodeagent/tunnel (status.h is what calls it).
 #pragma once
 
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -35,6 +36,9 @@ struct Views {
   std::unordered_map<ike::ConnectionId, std::vector<ike::IkeSaView>> by_connection;
   std::unordered_map<ike::ChildSaId, ike::ChildSaView> children;
 };
+
+// "IPsecPolicy/cluster", "Tunnel/edge/branch".
+[[nodiscard]] std::string owner_name(const plan::Owner& owner);
 
 [[nodiscard]] telemetry::ConnectionStatus connection_status(const Link& link, const Views& views,
                                                             const Dates& dates);

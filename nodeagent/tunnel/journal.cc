@@ -1,11 +1,12 @@
 #include "nodeagent/tunnel/journal.h"
 
 #include <array>
-#include <charconv>
 #include <optional>
 #include <vector>
 
 #include <fmt/format.h>
+
+#include "nodeagent/tunnel/fields.h"
 
 namespace espalier::tunnel {
 
@@ -13,24 +14,6 @@ namespace {
 
 constexpr std::string_view kHead = "espalier-journal";
 constexpr std::string_view kVersion = "1";
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const std::size_t at = text.find(separator);
-    parts.push_back(text.substr(0, at));
-    if (at == std::string_view::npos) return parts;
-    text.remove_prefix(at + 1);
-  }
-}
-
-template <typename T>
-std::optional<T> number(std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 constexpr std::array<dataplane::Direction, 3> kDirections{
     dataplane::Direction::kIn, dataplane::Direction::kOut, dataplane::Direction::kForward};

@@ -129,7 +129,7 @@ std::vector<telemetry::CoverageRule> coverage_of(const plan::NodePlan& plan,
         telemetry::CoverageRule rule = coverage(cover.selector);
         rule.connection = connection.name;
         rule.child = child.name;
-        rule.owner = child.owner.to_string();
+        rule.owner = owner_name(child.owner);
         rule.enforcement = child.enforcement == plan::Enforcement::kRequired
                                ? telemetry::Enforcement::kRequired
                                : telemetry::Enforcement::kPreferred;

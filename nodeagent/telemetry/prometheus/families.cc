@@ -89,6 +89,13 @@ void plan(const PlanStatus& plan, const Families::Visit& visit) {
   visit(problems.family());
 }
 
+void releases(const std::vector<Release>& releases, const Families::Visit& visit) {
+  auto build = Build::gauge("ipsec_releases",
+                            "What somebody opened by hand (espalierctl release); 0: nothing.");
+  build.add({}, std::uint64_t{releases.size()});
+  visit(build.family());
+}
+
 void kernel(const KernelStatus& kernel, const Families::Visit& visit) {
   auto capability = Build::gauge("ipsec_kernel_capability", "1 when the kernel has it.");
   capability.add({{"capability", "ESP"}}, kernel.esp);
@@ -379,6 +386,7 @@ void per_node(const ConnectionSums::Counts& sums, const Families::Visit& visit) 
 void Families::for_each(const Snapshot& snapshot, const Visit& visit) {
   agent(snapshot, visit);
   plan(snapshot.plan, visit);
+  releases(snapshot.releases, visit);
   kernel(snapshot.kernel, visit);
   plaintext(snapshot.kernel, visit);
   engine(snapshot.engine, visit);
