@@ -62,4 +62,13 @@ check "  and nothing else of a covered pair" capture_assert_only_esp_ike /run/wi
 check "the pods' words are not on it" capture_assert_no_text /run/wire.pcap cleartext-canary
 check "espalierctl counts them" kubectl exec -n espalier-system ds/espalier-agent -- espalierctl trafficstatus
 sed 's/^/     /' "$_said" | head -20
+check "kubectl espalier status" kubectl espalier status
+sed 's/^/     /' "$_said"
+said "  knows the policy and both nodes" '^node2 .*True'
+check "kubectl espalier explain" kubectl espalier explain "$web1" "$(pod_on 2 metadata.name)"
+said "  says by which policy they are encrypted" 'is encrypted by child'
+check "kubectl espalier trafficstatus" kubectl espalier trafficstatus
+check "kubectl espalier verify" kubectl espalier verify
+check "kubectl espalier bundle" kubectl espalier bundle -f /run/bundle.tar.gz
+check "  has the metrics of an agent" bash -c "tar -xzOf /run/bundle.tar.gz --wildcards '*/nodes/node1/metrics.txt' | grep ipsec_releases"
 check "helm test" helm test espalier -n espalier-system --timeout 120s
