@@ -267,6 +267,13 @@ Result<std::shared_ptr<const NodePolicy>> decode_as<NodePolicy>(Document&& docum
       std::make_shared<NodePolicy>(std::move(*decoded.object)));
 }
 
+template <>
+Result<std::shared_ptr<const PodSlice>> decode_as<PodSlice>(Document&& document) {
+  auto decoded = decode_pod_slice(std::move(document));
+  if (!decoded.object) return first_of(decoded.problems);
+  return std::shared_ptr<const PodSlice>(std::make_shared<PodSlice>(std::move(*decoded.object)));
+}
+
 template Result<std::shared_ptr<const IPsecPolicy>> decode_as<IPsecPolicy>(Document&&);
 template Result<std::shared_ptr<const Tunnel>> decode_as<Tunnel>(Document&&);
 template Result<std::shared_ptr<const NodeEndpoint>> decode_as<NodeEndpoint>(Document&&);

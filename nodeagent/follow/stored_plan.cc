@@ -17,6 +17,7 @@ using crds::Json;
 constexpr int kVersion = 1;
 constexpr std::array<const char*, 7> kFields = {
     "version", "node", "nodePolicy", "nodeEndpoints", "ipsecPolicies", "tunnels", "trust"};
+constexpr const char* kPods = "pods";  // may be missing
 
 template <typename Kind>
 Result<std::shared_ptr<const Kind>> read_object(Json json) {
@@ -37,6 +38,35 @@ Status read_list(Json& all, const char* field, std::vector<std::shared_ptr<const
   return {};
 }
 
+// By policy, a list of addresses.
+Result<plan::PodsOfPolicies> read_pods(const Json& json) {
+  if (!json.is_object()) return fail(Code::kInvalid, kPods, "an object is needed");
+  plan::PodsOfPolicies pods;
+  for (const auto& [policy, list] : json.items()) {
+    if (!list.is_array()) return fail(Code::kInvalid, kPods, "a list is needed");
+    std::vector<IpAddress>& of = pods[policy];
+    for (const Json& one : list) {
+      const auto address =
+          one.is_string() ? IpAddress::parse(one.get<std::string>()) : std::nullopt;
+      if (!address) return fail(Code::kInvalid, kPods, "an address is needed");
+      of.push_back(*address);
+    }
+    std::sort(of.begin(), of.end());
+    of.erase(std::unique(of.begin(), of.end()), of.end());
+  }
+  return pods;
+}
+
+Json pods_json(const plan::PodsOfPolicies& pods) {
+  Json json = Json::object();
+  for (const auto& [policy, addresses] : pods) {
+    Json list = Json::array();
+    for (const IpAddress& address : addresses) list.push_back(address.to_string());
+    json[policy] = std::move(list);
+  }
+  return json;
+}
+
 }  // namespace
 
 Json without_status(const Json& object) {
@@ -51,13 +81,14 @@ Json without_status(const Json& object) {
 }
 
 std::string encode_stored_plan(const std::string& node, const StoredParts& parts) {
-  const Json all = {{"version", kVersion},
-                    {"node", node},
-                    {"nodePolicy", parts.node_policy},
-                    {"nodeEndpoints", parts.endpoints},
-                    {"ipsecPolicies", parts.policies},
-                    {"tunnels", parts.tunnels},
-                    {"trust", parts.trust_pem}};
+  Json all = {{"version", kVersion},
+              {"node", node},
+              {"nodePolicy", parts.node_policy},
+              {"nodeEndpoints", parts.endpoints},
+              {"ipsecPolicies", parts.policies},
+              {"tunnels", parts.tunnels},
+              {"trust", parts.trust_pem}};
+  if (parts.pods) all[kPods] = pods_json(*parts.pods);
   return all.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -73,7 +104,7 @@ Result<StoredPlan> decode_stored_plan(std::string_view text, const std::string& 
                             version == all.end() ? "missing" : version->dump(), kVersion));
   }
   for (const auto& [field, value] : all.items()) {
-    if (std::find(kFields.begin(), kFields.end(), field) == kFields.end())
+    if (field != kPods && std::find(kFields.begin(), kFields.end(), field) == kFields.end())
       return fail(Code::kInvalid, field, "is not known");
   }
   for (const char* field : kFields) {
@@ -94,6 +125,11 @@ Result<StoredPlan> decode_stored_plan(std::string_view text, const std::string& 
   if (auto read = read_list(all, "ipsecPolicies", stored.world.policies); !read)
     return forward(read);
   if (auto read = read_list(all, "tunnels", stored.world.tunnels); !read) return forward(read);
+  if (all.contains(kPods)) {
+    auto pods = read_pods(all[kPods]);
+    if (!pods) return forward(pods);
+    stored.pods = std::move(*pods);
+  }
   return stored;
 }
 

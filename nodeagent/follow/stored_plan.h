@@ -8,6 +8,8 @@
 // to the same. Pure; takes any octets.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "base/result.h"
 #include "crds/types/document.h"
 #include "nodeagent/follow/plan_follower.h"
+#include "operator/plan/pods_of_policies.h"
 
 namespace espalier::follow {
 
@@ -23,6 +26,8 @@ struct StoredPlan {
   std::shared_ptr<const crds::NodePolicy> node_policy;
   plan::World world;      // as Heard has it
   std::string trust_pem;  // the bundle of CAs; may be empty
+  // Who the selected pods were; none: that was not known.
+  std::optional<plan::PodsOfPolicies> pods;
 
   [[nodiscard]] Heard heard() const { return {node_policy, world, {}}; }
 };
@@ -38,6 +43,7 @@ struct StoredParts {
   std::vector<crds::Json> policies;
   std::vector<crds::Json> tunnels;
   std::string trust_pem;
+  std::optional<plan::PodsOfPolicies> pods;
 };
 
 [[nodiscard]] std::string encode_stored_plan(const std::string& node, const StoredParts& parts);

@@ -53,6 +53,20 @@ TEST(StoredPlan, GivesTheSamePlanAgain) {
   EXPECT_EQ(follower.plan(), plan::plan_node(testing::cluster(), "node1"));
 }
 
+TEST(StoredPlan, HoldsWhoThePodsWereOrThatNobodyKnew) {
+  StoredParts made = parts();
+  EXPECT_EQ(decode_stored_plan(encode_stored_plan("node1", made), "node1")->pods, std::nullopt);
+  made.pods = {{"db", {}},
+               {"web", {*IpAddress::parse("10.244.1.7"), *IpAddress::parse("fd00::7")}}};
+  EXPECT_EQ(decode_stored_plan(encode_stored_plan("node1", made), "node1")->pods, made.pods);
+
+  Json all = Json::parse(encode_stored_plan("node1", made));
+  all["pods"]["web"][0] = "10.244.1";
+  const auto wrong = decode_stored_plan(all.dump(), "node1");
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().where, "pods");
+}
+
 TEST(StoredPlan, HoldsNoStatus) {
   const std::string text = encode_stored_plan("node1", parts());
   EXPECT_EQ(text.find("\"status\""), std::string::npos);

@@ -130,8 +130,9 @@ struct Agent::Parts {
   Debounce handshakes{std::chrono::milliseconds(500), std::chrono::minutes(1)};
   Loop::DeadlineId handshakes_over{};
   crds::FolderReading manifests;
-  follow::InForce in_force;                      // of the cluster
-  std::shared_ptr<const plan::NodePlan> wanted;  // null: nothing yet
+  follow::InForce in_force;                             // of the cluster
+  std::shared_ptr<const follow::KnownPods> known_pods;  // of the cluster; null: nobody knows
+  std::shared_ptr<const plan::NodePlan> wanted;         // null: nothing yet
   std::shared_ptr<const tunnel::Credentials> secrets;
   std::set<std::string> without_sas;  // connections taken down because they are released in clear
   std::optional<follow::Verdict> verdict;
@@ -158,7 +159,7 @@ struct Agent::Parts {
   void settle();
   void publish();
   [[nodiscard]] std::optional<telemetry::ConnectionStatus> status_of(std::string_view name) const;
-  [[nodiscard]] pods::PodAnswer pods_covered() const;
+  [[nodiscard]] pods::PodAnswer covered(const pods::PodRequest& request) const;
   [[nodiscard]] std::optional<pods::LinkMtu> pod_mtu(const telemetry::Snapshot& now) const;
   void on_signal(int signal);
 };
@@ -293,8 +294,9 @@ Status Agent::Parts::start() {
   if (!served) return forward(served);
   server = std::move(*served);
   if (!options.pod_socket.empty()) {
-    auto made = PodService::listen(*loop, options.pod_socket,
-                                   [this](const pods::PodRequest&) { return pods_covered(); });
+    auto made =
+        PodService::listen(*loop, options.pod_socket,
+                           [this](const pods::PodRequest& request) { return covered(request); });
     if (!made) return forward(made);
     pod_service = std::move(*made);
   }
@@ -326,6 +328,13 @@ Status Agent::Parts::follow_cluster() {
       const auto& labels = in_force.node_policy->meta.labels;
       mark_leaving(labels.contains(crds::kUninstallingLabel));
       apply(in_force.plan, given->secrets);
+    });
+  };
+  handlers.on_pods = [this](std::shared_ptr<const follow::KnownPods> pods) {
+    loop->post([this, pods = std::move(pods)] {
+      controller->set_pods(process::monotonic_now(), pods->selected);
+      controller->pump(process::monotonic_now());  // who is told of below stands in the sets
+      known_pods = pods;
     });
   };
   handlers.on_report = [this](const follow::Verdict& now) {
@@ -451,7 +460,7 @@ std::optional<telemetry::ConnectionStatus> Agent::Parts::status_of(std::string_v
 
 // The plan speaks of the node's pods by their ranges, so a pod is covered, whatever its address,
 // once the kernel has what the plan wants. A node that was released as a whole holds none.
-pods::PodAnswer Agent::Parts::pods_covered() const {
+pods::PodAnswer Agent::Parts::covered(const pods::PodRequest& request) const {
   const telemetry::Snapshot now =
       controller->snapshot(process::monotonic_now(), process::wall_now());
   const telemetry::PlanStatus& plan = now.plan;
@@ -464,7 +473,23 @@ pods::PodAnswer Agent::Parts::pods_covered() const {
     return {false, "the kernel of node " + options.node + " does not have all of the plan yet",
             std::nullopt};
   }
-  return {true, "", pod_mtu(now)};
+  // Where the plan is for some pods, it must be known of this one whether it is of them: then it
+  // stands in the sets that the packet filter was given in this turn of the loop.
+  const pods::Pod& pod = request.pod;
+  if (!cluster || request.ask != pods::Ask::kCover || pod.name.empty() ||
+      !controller->selects_pods()) {
+    return {true, "", pod_mtu(now)};
+  }
+  const bool settled =
+      known_pods && std::all_of(pod.addresses.begin(), pod.addresses.end(), [&](const auto& each) {
+        return known_pods->settled.contains(each);
+      });
+  if (settled) return {true, "", pod_mtu(now)};
+  cluster->expect_pod(pod.ns, pod.name, pod.addresses);
+  return {false,
+          "node " + options.node + " does not know yet whether a policy selects " +
+              pod.to_string() + ": the API server has not told it of the pod or its namespace",
+          std::nullopt};
 }
 
 std::optional<pods::LinkMtu> Agent::Parts::pod_mtu(const telemetry::Snapshot& now) const {

@@ -93,6 +93,7 @@ void Cluster::Parts::begin(const std::string& stored) {
   ports.wall = process::wall_now;
   NodeFollower::Handlers told;
   told.on_wanted = handlers.on_wanted;
+  told.on_pods = handlers.on_pods;
   told.on_report = [this] { handlers.on_report(follower->verdict()); };
   told.on_event = [this](telemetry::Event event) {
     if (!stopped) handlers.on_event(std::move(event));
@@ -138,6 +139,13 @@ Result<std::unique_ptr<Cluster>> Cluster::start(Options options, Handlers handle
   if (!stored) return tl::unexpected<Error>(stored.error());
   parts->begin(*stored);
   return std::unique_ptr<Cluster>(new Cluster(std::move(parts)));
+}
+
+void Cluster::expect_pod(const std::string& ns, const std::string& name,
+                         const std::vector<IpAddress>& addresses) {
+  parts_->executor->post([parts = parts_.get(), ns, name, addresses] {
+    if (parts->follower) parts->follower->expect_pod(ns, name, addresses);
+  });
 }
 
 void Cluster::report(std::shared_ptr<const telemetry::Snapshot> snapshot,

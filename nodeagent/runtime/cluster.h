@@ -28,6 +28,8 @@ class Cluster {
   };
   struct Handlers {
     std::function<void(std::shared_ptr<const follow::Wanted>)> on_wanted;
+    // Who the pods are that policies select.
+    std::function<void(std::shared_ptr<const follow::KnownPods>)> on_pods;
     // What follows the newest NodePolicy, or does not, became another; or what report() tells of.
     std::function<void(const follow::Verdict&)> on_report;
     std::function<void(telemetry::Event)> on_event;
@@ -39,6 +41,9 @@ class Cluster {
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
+  // A pod that is about to start on this node; any thread.
+  void expect_pod(const std::string& ns, const std::string& name,
+                  const std::vector<IpAddress>& addresses);
   // What stands now; any thread.
   void report(std::shared_ptr<const telemetry::Snapshot> snapshot, follow::InForce in_force);
 

@@ -58,8 +58,8 @@ Result<std::shared_ptr<const Kind>> in_state(const std::vector<std::shared_ptr<c
 
 std::vector<std::string> known_features() {
   return {std::string(kFeatureAddressBlocks), std::string(kFeatureOnDemand),
-          std::string(kFeaturePostQuantumKeys), std::string(kFeaturePreSharedKeys),
-          std::string(kFeatureTunnels)};
+          std::string(kFeaturePodSelection),  std::string(kFeaturePostQuantumKeys),
+          std::string(kFeaturePreSharedKeys), std::string(kFeatureTunnels)};
 }
 
 TunnelsByNode tunnels_by_node(const World& world) {

@@ -32,7 +32,7 @@ inline constexpr std::string_view kFeaturePreSharedKeys =
     "PreSharedKeys";  // authentication type PSK
 inline constexpr std::string_view kFeatureTunnels = "Tunnels";
 
-// All that this release's agent can do, sorted: everything but PodSelection.
+// All that this release's agent can do, sorted.
 [[nodiscard]] std::vector<std::string> known_features();
 
 struct NodeRules {

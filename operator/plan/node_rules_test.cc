@@ -111,23 +111,24 @@ TEST(NodeRules, NameTheFeaturesThatAreNeeded) {
   crds::IPsecPolicy all = policy("all", {crds::Traffic::kNodeToNode});
   all.spec.peers = {peer("10.0.0.0/8")};
   all.spec.establish = crds::Establish::kOnDemand;
+  all.spec.pod_selector = crds::LabelSelector{};
   all.spec.ppk.mode = crds::PpkMode::kPrefer;
   all.spec.authentication.type = crds::PolicyAuthentication::Type::kPsk;
   add(world, all);
   add(world, tunnel("branch", "node1", 1));
   EXPECT_EQ(of(node_rules(world), "node1").required_features, known_features())
       << "this release's agent can do all that";
-  EXPECT_THAT(of(node_rules(world), "node2").required_features,
-              ElementsAre("AddressBlocks", "OnDemand", "PostQuantumKeys", "PreSharedKeys"));
+  EXPECT_THAT(
+      of(node_rules(world), "node2").required_features,
+      ElementsAre("AddressBlocks", "OnDemand", "PodSelection", "PostQuantumKeys", "PreSharedKeys"));
 }
 
-TEST(NodeRules, SelectionOfPodsIsForAgentsThatHaveIt) {
+TEST(NodeRules, SelectionOfPodsIsAFeature) {
   World world = nodes(1);
   crds::IPsecPolicy some = policy("some", {crds::Traffic::kPodToPod});
   some.spec.namespace_selector = crds::LabelSelector{};
   add(world, some);
   EXPECT_THAT(of(node_rules(world), "node1").required_features, ElementsAre("PodSelection"));
-  EXPECT_THAT(known_features(), ::testing::Not(::testing::Contains("PodSelection")));
 }
 
 TEST(WorldNamedBy, WaitsForTheStateThatIsNamed) {

@@ -45,6 +45,16 @@ NodeFollower::NodeFollower(kube::Transport& transport, kube::Executor& executor,
                     {EventId::kApiServerTrouble, {{"kind", kind}, {"detail", error.to_string()}}});
               }},
              options_.seed),
+      pod_watch_(transport, executor, {options_.node},
+                 {[this](const std::shared_ptr<const KnownPods>& pods) {
+                    take_pods(pods);
+                    save_soon();
+                  },
+                  [this](const std::string& kind, const kube::ApiError& error) {
+                    handlers_.on_event({EventId::kApiServerTrouble,
+                                        {{"kind", kind}, {"detail", error.to_string()}}});
+                  }},
+                 options_.seed + 20),
       secrets_(
           transport, executor, options_.reread,
           {[this] { tell_wanted(); },
@@ -78,16 +88,23 @@ void NodeFollower::tell(EventId id, std::string_view key, std::string value) {
 void NodeFollower::start(std::string_view stored) {
   if (!stored.empty()) begin_with(stored);
   watch_.start();
+  pod_watch_.start();
 }
 
 void NodeFollower::stop() {
   watch_.stop();
+  pod_watch_.stop();
 }
 
 void NodeFollower::begin_with(std::string_view stored) {
   auto plan = decode_stored_plan(stored, options_.node);
   if (!plan) return tell(EventId::kStoredPlanUnusable, "detail", plan.error().to_string());
   if (!plan->trust_pem.empty()) take_trust(plan->trust_pem);
+  if (plan->pods) {
+    KnownPods known;
+    known.selected = std::move(*plan->pods);
+    take_pods(std::make_shared<const KnownPods>(std::move(known)));
+  }
   hear(plan->heard());
   if (follower_.followed())
     tell(EventId::kStoredPlanTaken, "hash", follower_.followed()->spec.hash);
@@ -95,6 +112,7 @@ void NodeFollower::begin_with(std::string_view stored) {
 
 void NodeFollower::hear(const Heard& heard) {
   const Verdict before = follower_.verdict();
+  pod_watch_.set_policies(heard.world.policies);
   const bool other = follower_.hear(heard);
   const Verdict& now = follower_.verdict();
   if (other) {
@@ -119,6 +137,11 @@ void NodeFollower::take_plan(const plan::World& world) {
                    [this](const auto& each) { return each->meta.name == options_.node; });
   if (own != world.endpoints.end()) keeper_.set_identity({options_.node, (*own)->spec.identity});
   tell_wanted();
+}
+
+void NodeFollower::take_pods(const std::shared_ptr<const KnownPods>& pods) {
+  pods_ = pods;
+  handlers_.on_pods(pods);
 }
 
 void NodeFollower::take_trust(const std::string& pem) {
@@ -174,6 +197,7 @@ void NodeFollower::save() {
   saved_at_ = executor_.now();
   StoredParts parts = watch_.parts_of(*follower_.followed());
   parts.trust_pem = trust_pem_;
+  if (pods_) parts.pods = pods_->selected;
   if (auto saved = ports_.save_plan(encode_stored_plan(options_.node, parts)); !saved)
     tell(EventId::kStoredPlanUnwritten, "detail", saved.error().to_string());
 }

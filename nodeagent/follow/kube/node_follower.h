@@ -16,6 +16,7 @@
 #include "crds/types/manifest_set.h"
 #include "kube/executor.h"
 #include "kube/transport.h"
+#include "nodeagent/follow/kube/pod_watch.h"
 #include "nodeagent/follow/kube/secret_reader.h"
 #include "nodeagent/follow/kube/world_watch.h"
 #include "nodeagent/follow/node_status.h"
@@ -48,6 +49,8 @@ class NodeFollower {
   };
   struct Handlers {
     std::function<void(const std::shared_ptr<const Wanted>&)> on_wanted;
+    // Who the selected pods are. Not told: nobody knows yet.
+    std::function<void(const std::shared_ptr<const KnownPods>&)> on_pods;
     std::function<void()> on_report;  // verdict() or certificate() is another one now
     std::function<void(telemetry::Event)> on_event;
   };
@@ -62,6 +65,12 @@ class NodeFollower {
   void start(std::string_view stored);
   void stop();
 
+  // A pod that is about to start on this node, with these addresses.
+  void expect_pod(const std::string& ns, const std::string& name,
+                  std::vector<IpAddress> addresses) {
+    pod_watch_.expect(ns, name, std::move(addresses));
+  }
+
   [[nodiscard]] const Verdict& verdict() const { return follower_.verdict(); }
   [[nodiscard]] const CertificateFacts& certificate() const { return certificate_; }
   [[nodiscard]] const WorldWatch& watch() const { return watch_; }
@@ -70,6 +79,7 @@ class NodeFollower {
   void begin_with(std::string_view stored);
   void hear(const Heard& heard);
   void take_plan(const plan::World& world);
+  void take_pods(const std::shared_ptr<const KnownPods>& pods);
   void take_trust(const std::string& pem);
   void take_certificate(identity::UseCertificate use);
   void tell_wanted();
@@ -88,9 +98,11 @@ class NodeFollower {
   std::shared_ptr<const crds::Secret> own_;    // espalier-node; null: no certificate yet
   std::shared_ptr<const crds::Secret> trust_;  // espalier-trust; null: none yet
   std::string trust_pem_;
+  std::shared_ptr<const KnownPods> pods_;  // null: nobody knows
   bool saving_ = false;
   TimePoint saved_at_{};
   WorldWatch watch_;
+  PodWatch pod_watch_;
   SecretReader secrets_;
   identity::CertificateKeeper keeper_;
 };

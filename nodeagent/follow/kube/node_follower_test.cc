@@ -37,8 +37,8 @@ Json mesh(const char* authentication = nullptr) {
 class NodeFollowerTest : public ::testing::Test {
  protected:
   NodeFollowerTest() {
-    for (const auto& resource :
-         {crds::ipsec_policies(), crds::tunnels(), crds::node_policies(), crds::node_endpoints()})
+    for (const auto& resource : {crds::ipsec_policies(), crds::tunnels(), crds::node_policies(),
+                                 crds::node_endpoints(), crds::pod_slices()})
       server_.serve(resource);
     for (int i = 1; i <= 2; ++i) {
       const std::string name = "node" + std::to_string(i);
@@ -65,7 +65,8 @@ class NodeFollowerTest : public ::testing::Test {
                             },
                             [this] { return now_; }},
         NodeFollower::Handlers{
-            [this](const std::shared_ptr<const Wanted>& wanted) { wanted_ = wanted; }, [] {},
+            [this](const std::shared_ptr<const Wanted>& wanted) { wanted_ = wanted; },
+            [this](const std::shared_ptr<const KnownPods>& pods) { pods_ = pods; }, [] {},
             [this](telemetry::Event event) { events_.push_back(std::move(event)); }});
     follower_->start(stored);
     pass(1s);
@@ -75,6 +76,7 @@ class NodeFollowerTest : public ::testing::Test {
     follower_.reset();
     executor_.run();
     wanted_.reset();
+    pods_.reset();
     events_.clear();
   }
   void pass(Duration time) { executor_.advance(time); }
@@ -128,6 +130,7 @@ class NodeFollowerTest : public ::testing::Test {
   std::string saved_;
   int saved_times_ = 0;
   std::shared_ptr<const Wanted> wanted_;
+  std::shared_ptr<const KnownPods> pods_;
   std::vector<telemetry::Event> events_;
   std::unique_ptr<NodeFollower> follower_;
 };
@@ -202,6 +205,43 @@ TEST_F(NodeFollowerTest, BeginsWithWhatItStoredWhenTheServerIsAway) {
   server_.remove(crds::node_endpoints(), {"", "node2"});
   pass(2min);
   EXPECT_TRUE(wanted_->in_force.plan->connections.empty()) << "it follows again";
+}
+
+// A pod of this node before the operator has seen it, one of another node by its slice.
+TEST_F(NodeFollowerTest, KnowsTheNodesOwnPodsBeforeTheSlices) {
+  Json policy = mesh();
+  policy["spec"]["traffic"] = Json::array({"PodToPod"});
+  policy["spec"]["podSelector"] = {{"matchLabels", {{"app", "web"}}}};
+  server_.put(crds::ipsec_policies(), policy);
+  server_.put(kube::namespaces(), {{"metadata", {{"name", "shop"}}}});
+  const auto pod = [](const char* name, const char* node) -> Json {
+    return {{"metadata", {{"name", name}, {"namespace", "shop"}, {"labels", {{"app", "web"}}}}},
+            {"spec", {{"nodeName", node}}}};
+  };
+  server_.put(kube::pods(), pod("web-1", "node1"));
+  server_.put(crds::pod_slices(),
+              {{"metadata", {{"name", "mesh-1"}}},
+               {"spec", {{"policy", "mesh"}, {"addresses", Json::array({"10.244.2.7"})}}}});
+  begin();
+  decide({std::string(plan::kFeaturePodSelection)});
+  const IpAddress own = *IpAddress::parse("10.244.1.7");
+  const IpAddress other = *IpAddress::parse("10.244.2.7");
+  ASSERT_NE(pods_, nullptr);
+  EXPECT_THAT(pods_->selected.at("mesh"), testing::ElementsAre(other));
+  follower_->expect_pod("shop", "web-1", {own});
+  pass(1s);
+  EXPECT_THAT(pods_->selected.at("mesh"), testing::ElementsAre(own, other));
+  EXPECT_THAT(pods_->settled, testing::ElementsAre(own));
+  pass(10s);
+  end();
+
+  kube::testing::Fault away;
+  away.times = 1'000'000;
+  server_.inject(away);
+  begin(saved_);
+  ASSERT_NE(pods_, nullptr) << "they were stored";
+  EXPECT_THAT(pods_->selected.at("mesh"), testing::ElementsAre(own, other));
+  EXPECT_TRUE(pods_->settled.empty()) << "who starts now is held";
 }
 
 TEST_F(NodeFollowerTest, AStoredPlanThatIsDamagedIsNoObstacle) {

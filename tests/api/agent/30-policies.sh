@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Policies that lose to another are told so in their conditions, from what the nodes' agents plan; a policy for some pods, which no agent of
-# this release can carry out, leaves the last plan in force and says so.
+# Policies that lose to another are told so in their conditions, from what the nodes' agents plan.
 source "$ESPALIER_ROOT/tests/api/agent/agents.sh"
 
 message() { kubectl get ipsecpolicy "$1" -o jsonpath="{.status.conditions[?(@.type=='$2')].message}"; }
@@ -30,16 +29,5 @@ check "whose it is" grep -q 'are those of IPsecPolicy cluster' <<<"$(message pod
 equal "who wins is told nothing" '' "$(condition cluster Shadowed)$(condition cluster ProfileConflict)"
 kubectl delete ipsecpolicy cluster >/dev/null
 check "until nobody is there any more" wait_until 60 is 'condition loser Shadowed' ''
-
-note "some pods"
-applied=$(of_node 1 '{.status.appliedHash}')
-policy some PodToPod 'priority: 300, podSelector: {matchLabels: {app: web}}'
-check "an agent says that it cannot" wait_until 30 is 'node_condition 1 Programmed reason' FeaturesMissing
-check "and what" grep -q PodSelection <<<"$(node_condition 1 Programmed message)"
-equal "the last plan is in force" "$applied" "$(of_node 1 '{.status.appliedHash}')"
-check "the policy is not programmed" wait_until 30 is 'condition some Programmed' False
-check "and names a node" grep -q 'node node1: .*PodSelection' <<<"$(message some Programmed)"
-kubectl delete ipsecpolicy some >/dev/null
-check "without it the node follows again" wait_until 30 is 'node_condition 1 Programmed status' True
 agent_end 1 TERM
 agent_end 2 TERM

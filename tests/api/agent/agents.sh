@@ -1,7 +1,7 @@
 # Sourced by the tests beside it: an operator's helpers, and nodes with an agent each.
 #
 #   node_start N      Node N of the cluster, and namespace nodeN with its addresses (10.0.0.N, fd00::N)
-#   agent_start N     its agent, with the rights and the kind of token that its Pod would have; state in /run/nodeN
+#   agent_start N [OPTION…]   its agent, with the rights and the kind of token that its Pod would have; state in /run/nodeN
 #   agent_end N SIGNAL
 #   takes_esp         this kernel takes an ESP SA
 #   policies N        how many XFRM policies with a template stand on node N
@@ -31,7 +31,7 @@ node_start() {
 
 agent_start() {
   ip netns exec "node$1" espalier-agent --kubeconfig "$API/agent$1.kubeconfig" --node "node$1" --state "/run/node$1/state" \
-    --socket "/run/node$1/agent.sock" --metrics 127.0.0.1:9464 >>"$API_LOGS/agent-$1.log" 2>&1 &
+    --socket "/run/node$1/agent.sock" --metrics 127.0.0.1:9464 "${@:2}" >>"$API_LOGS/agent-$1.log" 2>&1 &
   printf -v "AGENT_$1" %s $!
 }
 agent_end() {

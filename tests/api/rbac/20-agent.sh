@@ -46,6 +46,11 @@ for what in ipsecpolicies tunnels nodeendpoints nodepolicies podslices; do
   may_not agent1 patch "$what"
   may_not agent1 delete "$what"
 done
+check "it lists its own node's pods" as agent1 get pods -A --field-selector spec.nodeName=node1
+for what in "get pods -A" "patch pods -A" "create pods --subresource exec -A" "get namespaces" "patch namespaces"; do
+  read -ra words <<<"$what"
+  may_not agent1 "${words[@]}"
+done
 check "it watches its own NodePolicy" as agent1 get nodepolicies --field-selector metadata.name=node1 -o name
 said "  and sees it" nodepolicy.espalier.io/node1
 
@@ -64,7 +69,7 @@ refuse "it approves nothing" as agent1 certificate approve one
 kubectl create secret generic espalier-ca -n espalier-system --from-literal ca.key=x >/dev/null
 kubectl create configmap espalier-trust -n espalier-system --from-literal ca.crt=x >/dev/null
 check "it reads what nodes trust" as agent1 get configmap espalier-trust -n espalier-system
-for what in "get secrets -n espalier-system" "get secrets/espalier-ca -n espalier-system" "list secrets -A" "get configmaps -n espalier-system" "list pods -A" "list nodes" \
+for what in "get secrets -n espalier-system" "get secrets/espalier-ca -n espalier-system" "list secrets -A" "get configmaps -n espalier-system" "list nodes" \
   "update roles/espalier-agent-secrets -n espalier-system" "get leases/espalier-operator -n espalier-system" "update leases/espalier-operator -n espalier-system" "create pods -n espalier-system" \
   "create serviceaccounts --subresource token -n espalier-system" "patch ipsecpolicies --subresource status" "patch tunnels --subresource status" "update nodeendpoints --subresource status"; do
   read -ra words <<<"$what"

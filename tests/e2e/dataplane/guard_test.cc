@@ -2,45 +2,15 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "nodeagent/dataplane/nft/nft_guard.h"
 #include "nodeagent/dataplane/xfrm/socket_policy.h"
 #include "tests/e2e/dataplane/covered_pair.h"
+#include "tests/e2e/dataplane/guard_on.h"
 
 namespace espalier::dataplane::lab {
 namespace {
 
 constexpr std::uint16_t kPortA = 7001;
 constexpr std::uint16_t kPortB = 7002;
-
-// A guard and the node it works on.
-class GuardOn {
- public:
-  explicit GuardOn(Node& node) : node_(&node) {}
-
-  void set(std::vector<ClearTrafficRule> rules) {
-    node_->netns.enter();
-    const auto status = guard_.set_rules(ClearTrafficRules{std::move(rules)});
-    EXPECT_TRUE(status) << status.error().to_string();
-  }
-  ClearTrafficCount count(Direction direction, IpFamily family) {
-    node_->netns.enter();
-    const auto counts = guard_.counts();
-    EXPECT_TRUE(counts) << counts.error().to_string();
-    if (!counts) return {};
-    for (const auto& one : *counts) {
-      if (one.direction == direction && one.family == family) return one;
-    }
-    return {};
-  }
-  nft::NftGuard& guard() {
-    node_->netns.enter();
-    return guard_;
-  }
-
- private:
-  Node* node_;
-  nft::NftGuard guard_;
-};
 
 ClearTrafficRule between(const Cover& cover, int node, ClearVerdict verdict,
                          std::uint8_t protocol = 0, std::uint16_t remote_port = 0) {

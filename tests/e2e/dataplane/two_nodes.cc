@@ -68,6 +68,9 @@ void run_ip(const Namespace& netns, const std::string& lines) {
 
 void lay_out(const Node& node, int number, const Namespace& wire) {
   const int other = 3 - number;
+  // A pod's packet has the neighbour asked from the link-local address, which is silent until it is
+  // known to be unique.
+  node.netns.run("echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad");
   run_ip(wire, fmt::format("link add w{0} type veth peer name eth0 netns {1}\n"
                            "link set w{0} master br0 up",
                            number, node.netns.path()));
