@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "crds/types/abilities.h"
 #include "crds/types/document.h"
 #include "crds/types/problem.h"
 
@@ -20,7 +19,6 @@ struct Decoding {
   const Document* document = nullptr;
   std::string object;  // how problems name it; known once metadata was read
   Problems problems;
-  Abilities abilities{};
 };
 
 class Cursor {
@@ -48,7 +46,6 @@ class Cursor {
   [[nodiscard]] std::size_t problems() const { return decoding_->problems.size(); }
   void name_object(std::string object) const { decoding_->object = std::move(object); }
   [[nodiscard]] const Document& document() const { return *decoding_->document; }
-  [[nodiscard]] const Abilities& abilities() const { return decoding_->abilities; }
   // Where this value begins, or its nearest parent with a place.
   [[nodiscard]] Origin origin() const;
 

@@ -144,6 +144,9 @@ std::optional<Object> decode_kind(const Cursor& root, const Envelope& envelope) 
   if (envelope.kind == "Tunnel") {
     return as_object(decode_custom(root, tunnel_table()));
   }
+  if (envelope.kind == "PodSlice") {
+    return as_object(decode_custom(root, pod_slice_table()));
+  }
   return as_object(decode_custom(root, endpoint_table()));
 }
 
@@ -189,10 +192,11 @@ bool is_one_of(const std::vector<std::string>& kinds, const Envelope& envelope,
 
 // The envelope of something that people write.
 std::optional<Envelope> read_written(const Cursor& root) {
-  static const std::vector<std::string> kinds = {"IPsecPolicy", "Tunnel", "NodeEndpoint", "Secret"};
+  static const std::vector<std::string> kinds = {"IPsecPolicy", "Tunnel", "NodeEndpoint",
+                                                 "PodSlice", "Secret"};
   auto envelope = read_envelope(root);
   if (!envelope) return std::nullopt;
-  if (envelope->kind == "NodePolicy" || envelope->kind == "PodSlice") {
+  if (envelope->kind == "NodePolicy") {
     root.at("kind").invalid(envelope->kind +
                             " is written by the operator in a cluster and has no place among "
                             "manifests; allowed: " +
@@ -227,8 +231,8 @@ tl::unexpected<Error> first_of(const Problems& problems) {
 
 }  // namespace
 
-Decoded decode(Document&& document, const Abilities& abilities) {
-  Decoding decoding{&document, {}, {}, abilities};
+Decoded decode(Document&& document) {
+  Decoding decoding{&document, {}, {}};
   const Cursor root(document.json, decoding);
   Decoded decoded;
   const auto envelope = read_written(root);

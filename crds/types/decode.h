@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "crds/types/abilities.h"
 #include "crds/types/document.h"
 #include "crds/types/ipsec_policy.h"
 #include "crds/types/node_endpoint.h"
@@ -28,7 +27,7 @@ namespace espalier::crds {
 
 inline constexpr std::string_view kApiVersion = "espalier.io/v1alpha1";
 
-using Object = std::variant<IPsecPolicy, Tunnel, NodeEndpoint, Secret>;
+using Object = std::variant<IPsecPolicy, Tunnel, NodeEndpoint, PodSlice, Secret>;
 
 struct Decoded {
   std::optional<Object> object;  // only if there are no problems
@@ -36,7 +35,7 @@ struct Decoded {
 };
 
 // A Secret's values are wiped from the document.
-[[nodiscard]] Decoded decode(Document&& document, const Abilities& abilities = {});
+[[nodiscard]] Decoded decode(Document&& document);
 
 template <typename Kind>
 struct DecodedKind {

@@ -301,8 +301,8 @@ TEST(DecodeEnvelope, SaysWhichKindsThereAre) {
       ElementsAre(HasSubstr("kind: \"IpsecPolicy\" is not known, did you mean `IPsecPolicy`?")));
   EXPECT_THAT(told(decode_text(R"({"apiVersion":"espalier.io/v1","kind":"Tunnel"})")),
               ElementsAre(HasSubstr("allowed: espalier.io/v1alpha1")));
-  EXPECT_THAT(told(decode_text(R"({"apiVersion":"espalier.io/v1alpha1","kind":"PodSlice"})")),
-              ElementsAre(HasSubstr("PodSlice is written by the operator in a cluster")));
+  EXPECT_THAT(told(decode_text(R"({"apiVersion":"espalier.io/v1alpha1","kind":"NodePolicy"})")),
+              ElementsAre(HasSubstr("NodePolicy is written by the operator in a cluster")));
   EXPECT_THAT(told(decode_tunnel("", R"("addresses":["192.0.2.1"],)", "")), ElementsAre());
 }
 

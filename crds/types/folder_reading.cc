@@ -20,6 +20,7 @@ void remove_written_at(const Origin& origin, ManifestSet& set) {
   std::erase_if(set.policies, there);
   std::erase_if(set.tunnels, there);
   std::erase_if(set.endpoints, there);
+  std::erase_if(set.pod_slices, there);
   std::erase_if(set.secrets, there);
 }
 

@@ -66,16 +66,6 @@ Value<Exemption> exemption() {
   return shape.value();
 }
 
-Value<LabelSelector> selector_of_pods() {
-  Value<LabelSelector> value = label_selector();
-  value.read = [read = value.read](const Cursor& here) -> std::optional<LabelSelector> {
-    if (here.abilities().pod_selection) return read(here);
-    here.not_yet("selection of pods in the agent");
-    return std::nullopt;
-  };
-  return value;
-}
-
 // Fields that say how to encrypt make no sense in a policy that leaves traffic in clear.
 void check_bypass(const Cursor& here) {
   for (const char* name :
@@ -135,8 +125,8 @@ Value<IPsecPolicySpec> ipsec_policy_spec() {
   shape.optional("priority", &Spec::priority, whole_number(0, 1000));
   shape.optional("nodeSelector", &Spec::node_selector, label_selector());
   shape.optional("peers", &Spec::peers, list(policy_peer(), 1, 64));
-  shape.optional("namespaceSelector", &Spec::namespace_selector, selector_of_pods());
-  shape.optional("podSelector", &Spec::pod_selector, selector_of_pods());
+  shape.optional("namespaceSelector", &Spec::namespace_selector, label_selector());
+  shape.optional("podSelector", &Spec::pod_selector, label_selector());
   shape.optional("establish", &Spec::establish,
                  choice<Establish>(
                      {{"Eager", Establish::kEager, {}}, {"OnDemand", Establish::kOnDemand, {}}}));

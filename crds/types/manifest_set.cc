@@ -105,6 +105,9 @@ void ManifestSet::add(Object&& object) {
     void operator()(NodeEndpoint&& endpoint) const {
       set.endpoints.push_back(std::make_shared<const NodeEndpoint>(std::move(endpoint)));
     }
+    void operator()(PodSlice&& slice) const {
+      set.pod_slices.push_back(std::make_shared<const PodSlice>(std::move(slice)));
+    }
     void operator()(Secret&& secret) const {
       set.secrets.push_back(std::make_shared<const Secret>(std::move(secret)));
     }
@@ -116,6 +119,7 @@ void ManifestSet::add(const ManifestSet& other) {
   policies.insert(policies.end(), other.policies.begin(), other.policies.end());
   tunnels.insert(tunnels.end(), other.tunnels.begin(), other.tunnels.end());
   endpoints.insert(endpoints.end(), other.endpoints.begin(), other.endpoints.end());
+  pod_slices.insert(pod_slices.end(), other.pod_slices.begin(), other.pod_slices.end());
   secrets.insert(secrets.end(), other.secrets.begin(), other.secrets.end());
 }
 
@@ -148,6 +152,7 @@ Problems check_together(const ManifestSet& set) {
   check_names(set.policies, "IPsecPolicy", problems);
   check_names(set.tunnels, "Tunnel", problems);
   check_names(set.endpoints, "NodeEndpoint", problems);
+  check_names(set.pod_slices, "PodSlice", problems);
   check_names(set.secrets, "Secret", problems);
   check_endpoints(set, problems);
   sort_by_place(problems);

@@ -23,6 +23,7 @@ struct ManifestSet {
   std::vector<std::shared_ptr<const IPsecPolicy>> policies;
   std::vector<std::shared_ptr<const Tunnel>> tunnels;
   std::vector<std::shared_ptr<const NodeEndpoint>> endpoints;
+  std::vector<std::shared_ptr<const PodSlice>> pod_slices;
   std::vector<std::shared_ptr<const Secret>> secrets;
 
   void add(Object&& object);

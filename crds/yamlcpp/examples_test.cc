@@ -172,12 +172,6 @@ TEST(Examples, Namespaces) {
   EXPECT_EQ(spec.namespace_selector, (LabelSelector{{{"confidential", "true"}}, {}}));
   EXPECT_FALSE(spec.pod_selector);
   EXPECT_TRUE(spec.selects_pods());
-
-  Abilities agent;
-  agent.pod_selection = false;
-  EXPECT_THAT(told(read_manifests(read("namespaces.yaml"), "namespaces.yaml", agent)),
-              ElementsAre("namespaces.yaml:7:22: IPsecPolicy payments: spec.namespaceSelector: not "
-                          "yet: this release has no selection of pods in the agent"));
 }
 
 // A bad document costs nobody else: the other two groups of the file are read.

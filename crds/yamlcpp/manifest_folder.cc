@@ -27,7 +27,7 @@ bool is_manifest(const fs::path& path) {
          (extension == ".yaml" || extension == ".yml" || extension == ".json");
 }
 
-FileReading read_file(const fs::path& path, const Abilities& abilities) {
+FileReading read_file(const fs::path& path) {
   const auto bad = [&](std::string detail) {
     FileReading reading;
     reading.path = path.string();
@@ -45,18 +45,18 @@ FileReading read_file(const fs::path& path, const Abilities& abilities) {
       stream.bad() ? bad("cannot be read")
       : size > kMaxFileSize
           ? bad(fmt::format("has more than {} bytes, which is not allowed", kMaxFileSize))
-          : read_manifests(std::string_view(text).substr(0, size), path.string(), abilities);
+          : read_manifests(std::string_view(text).substr(0, size), path.string());
   explicit_bzero(text.data(), text.size());
   return reading;
 }
 
 }  // namespace
 
-FileReading read_manifests(std::string_view text, std::string path, const Abilities& abilities) {
+FileReading read_manifests(std::string_view text, std::string path) {
   FileReading reading;
   Problems refused;
   reading.problems = read_documents(text, path, [&](Document document) {
-    Decoded decoded = decode(std::move(document), abilities);
+    Decoded decoded = decode(std::move(document));
     if (decoded.object) reading.objects.add(std::move(*decoded.object));
     refused.insert(refused.end(), decoded.problems.begin(), decoded.problems.end());
   });
@@ -66,7 +66,7 @@ FileReading read_manifests(std::string_view text, std::string path, const Abilit
   return reading;
 }
 
-FolderReading read_folder(const std::string& folder, const Abilities& abilities) {
+FolderReading read_folder(const std::string& folder) {
   FolderReading reading;
   std::vector<fs::path> paths;
   try {
@@ -84,7 +84,7 @@ FolderReading read_folder(const std::string& folder, const Abilities& abilities)
     return reading;
   }
   std::sort(paths.begin(), paths.end());
-  for (const fs::path& path : paths) reading.files.push_back(read_file(path, abilities));
+  for (const fs::path& path : paths) reading.files.push_back(read_file(path));
   return reading;
 }
 

@@ -42,6 +42,7 @@
 #include "nodeagent/tunnel/controller.h"
 #include "nodeagent/tunnel/pod_mtu.h"
 #include "operator/plan/planner.h"
+#include "operator/plan/pods_of_policies.h"
 
 namespace espalier::runtime {
 namespace {
@@ -355,14 +356,13 @@ Status Agent::Parts::follow_cluster() {
 }
 
 void Agent::Parts::read_manifests() {
-  crds::Abilities abilities;
-  abilities.pod_selection = false;  // nobody here knows pods
-  manifests = crds::keep_last_good(crds::read_folder(options.manifests, abilities), manifests);
+  manifests = crds::keep_last_good(crds::read_folder(options.manifests), manifests);
   const crds::Problems problems = manifests.all_problems();
   for (const crds::Problem& problem : problems) {
     log.on_event({telemetry::EventId::kManifestProblem, {{"problem", problem.to_string()}}});
   }
   const crds::ManifestSet set = manifests.all();
+  controller->set_pods(process::monotonic_now(), plan::pods_of(set.pod_slices));
   apply(std::make_shared<plan::NodePlan>(plan::plan_node(plan::world_of(set), options.node)), set);
 }
 
