@@ -40,6 +40,8 @@ refuse "it sees no other service" as operator get endpointslices -n default
 check "it makes its CA" as operator create secret generic espalier-ca -n espalier-system --from-literal ca.key=x
 check "it rotates it" as operator patch secret espalier-ca -n espalier-system --type merge -p '{"stringData": {"ca.key": "y"}}'
 kubectl create secret generic cluster-ppk -n espalier-system --from-literal ppk=z >/dev/null
+may_not operator list secrets -n espalier-system
+may_not operator watch secrets -n espalier-system
 refuse "it changes no other Secret" as operator patch secret cluster-ppk -n espalier-system --type merge -p '{"stringData": {"ppk": "a"}}'
 refuse "it reads no Secret elsewhere" as operator get secrets -n default
 check "it publishes what nodes trust" as operator create configmap espalier-trust -n espalier-system --from-literal ca.crt=x
