@@ -2,9 +2,12 @@
 #include <chrono>
 #include <exception>
 #include <ostream>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "base/ip.h"
 #include "operator/commands.h"
 #include "operator/run/operator_run.h"
 #include "operator/run/uninstall_run.h"
@@ -96,6 +99,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
     operator_run::RunOptions run_options;
     std::string log_format = "json";
     std::string pod_network = "Routed";
+    std::vector<std::string> service_cidrs;
     CLI::App* run_command = app.add_subcommand(
         "run", "Follow an API server, plan, and write NodeEndpoints and NodePolicies");
     run_command->footer(kRunFooter);
@@ -117,6 +121,15 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
                      "Routed, or Overlay where pod packets travel inside node packets")
         ->capture_default_str()
         ->check(CLI::IsMember({"Routed", "Overlay"}));
+    run_command
+        ->add_option("--service-cidr", service_cidrs,
+                     "Where Services' addresses are, so that no Tunnel leads there; one or several")
+        ->delimiter(',')
+        ->check(CLI::Validator(
+            [](std::string& text) {
+              return Prefix::parse(text) ? std::string() : "no address block: " + text;
+            },
+            "CIDR"));
     run_command
         ->add_option(
             "--issuer", run_options.issuer.name,
@@ -161,6 +174,9 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
       return operator_run::uninstall(uninstall_options);
     }
     if (pod_network == "Overlay") run_options.pod_network = crds::PodNetwork::kOverlay;
+    for (const std::string& text : service_cidrs) {
+      if (const auto block = Prefix::parse(text)) run_options.service_cidrs.push_back(*block);
+    }
     if (log_format == "text") run_options.log_format = operator_run::LogFormat::kText;
     return operator_run::run(run_options);
   } catch (const std::exception& error) {

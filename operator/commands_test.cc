@@ -132,6 +132,7 @@ TEST(CommandLine, HelpVersionAndMistakes) {
   EXPECT_EQ(run({"render"}).status, kBadUsage);
   EXPECT_EQ(run({"render", "--manifests", "x", "--nod", "y"}).status, kBadUsage);
   EXPECT_EQ(run({"run", "--pod-network", "Flat"}).status, kBadUsage);
+  EXPECT_EQ(run({"run", "--service-cidr", "10.96.0.0/12,fd00::/129"}).status, kBadUsage);
   // No bad usage: the file may come to be there.
   EXPECT_EQ(run({"run", "--kubeconfig", "/nowhere/kubeconfig"}).status, 1);
 }

@@ -33,14 +33,18 @@ KeptRules& KeptRules::operator=(KeptRules&&) noexcept = default;
 
 std::vector<std::string> KeptRules::update(const World& world) {
   auto contest = std::make_unique<Contest>(world, contest_.get());
-  TunnelsByNode tunnels = tunnels_by_node(world);
+  const bool same_servers = world.api_servers == world_.api_servers;
+  if (!contest_ || contest->nodes() != contest_->nodes() || !same_servers ||
+      world.service_cidrs != world_.service_cidrs) {
+    refusals_.clear();
+  }
+  TunnelsByNode tunnels = tunnels_by_node(world, *contest, refusals_);
   std::vector<std::size_t> fresh;  // policies
   std::vector<std::size_t> gone;
   if (contest_) {
     fresh = only_in(*contest, *contest_);
     gone = only_in(*contest_, *contest);
   }
-  const bool same_servers = world.api_servers == world_.api_servers;
 
   // What a node's rules are made of is what it was.
   const auto untouched = [&](const std::string& name) {

@@ -37,12 +37,15 @@ class KeptRules {
   [[nodiscard]] const crds::NodePolicySpec* find(std::string_view node) const;
   // Whether some node's rules name it; of the last update's world.
   [[nodiscard]] bool in_use(const crds::IPsecPolicy& policy) const;
+  // Tunnels that no node is told of, and why; of the last update's world.
+  [[nodiscard]] const TunnelRefusals& tunnel_refusals() const { return refusals_; }
   // How many nodes' rules the last update made.
   [[nodiscard]] std::size_t nodes_planned() const { return nodes_planned_; }
 
  private:
   World world_;  // what contest_ points into
   std::unique_ptr<Contest> contest_;
+  TunnelRefusals refusals_;
   TunnelsByNode tunnels_;
   ByNode all_;
   std::size_t nodes_planned_ = 0;

@@ -9,6 +9,7 @@
 #include "crds/types/encode.h"
 #include "operator/plan/contest.h"
 #include "operator/plan/outline.h"
+#include "operator/plan/tunnel_refusal.h"
 
 namespace espalier::plan {
 
@@ -62,12 +63,21 @@ std::vector<std::string> known_features() {
           std::string(kFeaturePreSharedKeys), std::string(kFeatureTunnels)};
 }
 
-TunnelsByNode tunnels_by_node(const World& world) {
+TunnelsByNode tunnels_by_node(const World& world, const Contest& contest,
+                              TunnelRefusals& refusals) {
   // Of two of one name the last one counts.
   std::map<std::pair<std::string, std::string>, std::shared_ptr<const crds::Tunnel>> sorted;
   for (const auto& tunnel : world.tunnels) sorted[{tunnel->meta.ns, tunnel->meta.name}] = tunnel;
   TunnelsByNode by_node;
-  for (const auto& [name, tunnel] : sorted) by_node[tunnel->spec.local.node].push_back(tunnel);
+  TunnelRefusals all;
+  for (const auto& [name, tunnel] : sorted) {
+    const auto known = refusals.find(tunnel);
+    std::string why = known != refusals.end() ? std::move(known->second)
+                                              : refusal_of(*tunnel, contest.nodes(), world);
+    if (why.empty()) by_node[tunnel->spec.local.node].push_back(tunnel);
+    all.emplace(tunnel, std::move(why));
+  }
+  refusals = std::move(all);
   return by_node;
 }
 
@@ -99,7 +109,8 @@ NodeRules rules_of_node(const World& world, const Contest& contest, const Tunnel
 
 std::vector<NodeRules> node_rules(const World& world) {
   const Contest contest(world);
-  const TunnelsByNode tunnels = tunnels_by_node(world);
+  TunnelRefusals refusals;
+  const TunnelsByNode tunnels = tunnels_by_node(world, contest, refusals);
   std::set<std::string> names;
   for (const crds::NodeEndpoint* node : contest.nodes()) names.insert(node->meta.name);
   for (const auto& [node, own] : tunnels) names.insert(node);

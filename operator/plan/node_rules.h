@@ -3,7 +3,8 @@
 //
 // Guarantees: pure. The operator's way out and the agent's way back meet: for a node with a
 // NodeEndpoint, the plan made from what its NodePolicy names is its plan made from everything. A
-// NodePolicy does not depend on other nodes, so one that joins or leaves changes no other's.
+// NodePolicy does not depend on other nodes, so one that joins or leaves changes no other's; but
+// for a Tunnel that claims what is that node's: it is refused, and named nowhere.
 //
 // Assumes objects from an API server: a uid and generation stand for one content.
 #pragma once
@@ -42,15 +43,20 @@ struct NodeRules {
   friend bool operator==(const NodeRules&, const NodeRules&) = default;
 };
 
-// One per node that has a NodeEndpoint or is named by a Tunnel, sorted by node.
+// One per node that has a NodeEndpoint or is named by a Tunnel that is not refused, sorted by node.
 [[nodiscard]] std::vector<NodeRules> node_rules(const World& world);
 
 class Contest;
 
-// A world's Tunnels by their local node, in order of namespace and name.
+// Why Tunnels are refused (refusal_of()); empty: they are not.
+using TunnelRefusals = std::map<std::shared_ptr<const crds::Tunnel>, std::string>;
+// A world's Tunnels by their local node, in order of namespace and name, without those refused.
 using TunnelsByNode =
     std::map<std::string, std::vector<std::shared_ptr<const crds::Tunnel>>, std::less<>>;
-[[nodiscard]] TunnelsByNode tunnels_by_node(const World& world);
+// What `refusals` knows is taken from there, and what it does not know is added: afterwards it has
+// all of this world's Tunnels and no others. `contest` is of the same world.
+[[nodiscard]] TunnelsByNode tunnels_by_node(const World& world, const Contest& contest,
+                                            TunnelRefusals& refusals);
 
 // The rules of one node; `contest` is of the same world as `tunnels`.
 [[nodiscard]] NodeRules rules_of_node(const World& world, const Contest& contest,

@@ -7,6 +7,7 @@
 #include "operator/plan/contest.h"
 #include "operator/plan/draft.h"
 #include "operator/plan/settings.h"
+#include "operator/plan/tunnel_refusal.h"
 
 namespace espalier::plan {
 
@@ -14,8 +15,8 @@ namespace {
 
 class TunnelWriter {
  public:
-  TunnelWriter(const Contest& contest, const crds::Tunnel& tunnel, Draft& draft)
-      : contest_(contest), tunnel_(tunnel), spec_(tunnel.spec), draft_(draft) {}
+  TunnelWriter(const World& world, const Contest& contest, const crds::Tunnel& tunnel, Draft& draft)
+      : world_(world), contest_(contest), tunnel_(tunnel), spec_(tunnel.spec), draft_(draft) {}
 
   void plan() {
     ConnectionPlan connection = connection_from(tunnel_);
@@ -62,12 +63,9 @@ class TunnelWriter {
       for (const IpAddress& address : spec_.remote.addresses)
         remotes.push_back(Prefix::host(address));
     }
-    for (const Prefix& remote : remotes) {
-      if (const std::string whose = owner_in_cluster(remote); !whose.empty()) {
-        refuse(fmt::format("{} overlaps {}; the cluster's own traffic is for IPsecPolicy",
-                           remote.to_string(), whose));
-        return false;
-      }
+    if (std::string why = refusal_of(tunnel_, contest_.nodes(), world_); !why.empty()) {
+      refuse(std::move(why));
+      return false;
     }
     if (remotes.empty()) return true;  // any peer, known once it came
     if (locals.empty()) {
@@ -91,21 +89,7 @@ class TunnelWriter {
     return false;
   }
 
-  // "the pod block 10.244.1.0/24 of node1"; empty if nobody's.
-  [[nodiscard]] std::string owner_in_cluster(const Prefix& block) const {
-    for (const crds::NodeEndpoint* node : contest_.nodes()) {
-      for (const IpAddress& address : node->spec.addresses) {
-        if (block.contains(address))
-          return fmt::format("the address {} of node {}", address.to_string(), node->meta.name);
-      }
-      for (const Prefix& pods : node->spec.pod_cidrs) {
-        if (block.overlaps(pods))
-          return fmt::format("the pod block {} of node {}", pods.to_string(), node->meta.name);
-      }
-    }
-    return {};
-  }
-
+  const World& world_;
   const Contest& contest_;
   const crds::Tunnel& tunnel_;
   const crds::TunnelSpec& spec_;
@@ -120,7 +104,7 @@ void plan_tunnels(const World& world, const Contest& contest, Draft& draft) {
     if (tunnel->spec.local.node == draft.plan.node)
       mine[crds::qualified_name(tunnel->meta)] = tunnel.get();
   }
-  for (const auto& [name, tunnel] : mine) TunnelWriter(contest, *tunnel, draft).plan();
+  for (const auto& [name, tunnel] : mine) TunnelWriter(world, contest, *tunnel, draft).plan();
 }
 
 }  // namespace espalier::plan

@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "operator/plan/kept_rules.h"
 #include "operator/plan/planner.h"
+#include "operator/plan/tunnel_refusal.h"
 #include "operator/plan/world_testing.h"
 
 namespace espalier::plan {
@@ -113,6 +115,51 @@ TEST(PlannerTunnel, TheClustersOwnRangesAreRefused) {
               ElementsAre(HasSubstr("overlaps the address 10.10.0.1 of node node1")));
   EXPECT_THAT(with("10.10.0.2/32").connections, IsEmpty());
   EXPECT_EQ(with("192.168.0.0/16").connections.size(), 1U);
+}
+
+TEST(PlannerTunnel, SoAreTheApiServersAddressesAndServices) {
+  World world = nodes(2);
+  world.api_servers = {{ip("192.0.2.10"), 6443}};
+  world.service_cidrs = {block("10.96.0.0/12"), block("fd00:96::/108")};
+  const auto refusal = [&](const char* remote) {
+    crds::Tunnel made = tunnel("node1");
+    made.spec.remote.subnets = {block(remote)};
+    std::vector<const crds::NodeEndpoint*> all;
+    for (const auto& one : world.endpoints) all.push_back(one.get());
+    return refusal_of(made, all, world);
+  };
+  EXPECT_THAT(refusal("192.0.2.0/24"), HasSubstr("the address 192.0.2.10 of the API server"));
+  EXPECT_THAT(refusal("10.97.3.0/24"), HasSubstr("the Service range 10.96.0.0/12"));
+  EXPECT_THAT(refusal("fd00:96::/120"), HasSubstr("the Service range fd00:96::/108"));
+  EXPECT_EQ(refusal("10.112.0.0/16"), "");
+  crds::Tunnel any = tunnel("node1");
+  any.spec.remote.subnets.clear();
+  any.spec.remote.addresses = {ip("192.0.2.10")};
+  EXPECT_THAT(refusal_of(any, {}, world), HasSubstr("192.0.2.10/32 overlaps"));
+}
+
+TEST(PlannerTunnel, ARefusedOneIsNamedInNoNodePolicy) {
+  World world = nodes(2);
+  crds::Tunnel bad = tunnel("node9");
+  bad.meta.name = "bad";
+  bad.spec.remote.subnets = {block("10.244.2.0/24")};
+  add(world, bad);
+  add(world, tunnel("node1"));
+  KeptRules kept;
+  EXPECT_THAT(kept.update(world), ElementsAre("node1", "node2")) << "node9 is not told";
+  EXPECT_EQ(kept.find("node1")->tunnels.size(), 1U);
+  // The good one becomes bad when a node comes that has what it leads to.
+  crds::NodeEndpoint late = node(3);
+  late.spec.addresses = {ip("192.168.100.5")};
+  add(world, late);
+  EXPECT_THAT(kept.update(world), ElementsAre("node1", "node3"));
+  EXPECT_TRUE(kept.find("node1")->tunnels.empty());
+  std::size_t refused = 0;
+  for (const auto& [one, why] : kept.tunnel_refusals()) refused += why.empty() ? 0U : 1U;
+  EXPECT_EQ(refused, 2U);
+  world.endpoints.pop_back();
+  EXPECT_THAT(kept.update(world), ElementsAre("node1", "node3"));
+  EXPECT_EQ(kept.find("node1")->tunnels.size(), 1U);
 }
 
 TEST(PlannerTunnel, AnyPeerHasNoRulesUntilItCame) {

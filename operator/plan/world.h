@@ -21,6 +21,8 @@ struct World {
   std::vector<std::shared_ptr<const crds::Tunnel>> tunnels;
   // Where the API server really listens (not its Service address): always reachable in clear.
   std::vector<Endpoint> api_servers;
+  // Where Services' addresses are, as far as the operator was told (--service-cidr).
+  std::vector<Prefix> service_cidrs = {};
 };
 
 [[nodiscard]] World world_of(const crds::ManifestSet& manifests);

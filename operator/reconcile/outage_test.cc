@@ -44,7 +44,10 @@ class Replica {
         [this](const StatusKey& key, Duration after) {
           if (leads()) status_writes_.add_at(executor_.now() + after, key);
         },
-        [this] { return wall(); });
+        [this] { return wall(); }, [](const kube::Happening&) {});
+    plans_->on_refused_tunnels([this](PlanReconciler::RefusedTunnels refused) {
+      statuses_->set_refused_tunnels(std::move(refused));
+    });
     kube::ElectionConfig config;
     config.lease = {"espalier-system", "espalier-operator"};
     config.identity = name;
@@ -67,7 +70,8 @@ class Replica {
     if (const auto key = writes_.take(executor_.now()))
       finish(writes_, executor_.now(), *key, wanted_.write(client_, *key));
     if (const auto key = status_writes_.take(executor_.now()))
-      finish(status_writes_, executor_.now(), *key, statuses_->write(client_, *key));
+      finish(status_writes_, executor_.now(), *key,
+             statuses_->write(client_, *key, executor_.now()));
   }
   [[nodiscard]] std::uint64_t sets() const {
     std::uint64_t sets = 0;

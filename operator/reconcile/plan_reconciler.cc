@@ -88,8 +88,8 @@ void PlanReconciler::plan() {
        {sources_.nodes, sources_.policies, sources_.tunnels, sources_.api_servers}) {
     if (!source->synced()) return;
   }
-  const plan::World world = mirror_.world();
-  tell_refusals();
+  plan::World world = mirror_.world();
+  world.service_cidrs = options_.service_cidrs;
 
   std::map<std::string, std::shared_ptr<const crds::NodeEndpoint>> endpoints;
   for (const auto& endpoint : world.endpoints) endpoints.emplace(endpoint->meta.name, endpoint);
@@ -113,14 +113,15 @@ void PlanReconciler::plan() {
       wanted_.want(Written::kNodePolicy, object_of(node, crds::encode(*spec)));
     }
   }
+  const std::size_t refused = tell_refusals();
   want_grants(world);
   for (const Written kind : {Written::kNodeEndpoint, Written::kNodePolicy, Written::kRole})
     wanted_.complete(kind);
   {
     const std::lock_guard lock(mutex_);
     ready_ = true;
-    counts_ = {world.endpoints.size(), world.policies.size(), world.tunnels.size(),
-               mirror_.refused().size(), counts_.plans + 1};
+    counts_ = {world.endpoints.size(), world.policies.size(), world.tunnels.size(), refused,
+               counts_.plans + 1};
   }
   if (planned_) planned_(world);
 }
@@ -136,15 +137,25 @@ void PlanReconciler::want_grants(const plan::World& world) {
     const std::vector<plan::SecretRef> secrets = plan::secrets_of(*policy);
     if (!secrets.empty() && rules_.in_use(*policy)) take(secrets);
   }
-  for (const auto& tunnel : world.tunnels) take(plan::secrets_of(*tunnel));
+  for (const auto& [tunnel, why] : rules_.tunnel_refusals()) {
+    if (why.empty()) take(plan::secrets_of(*tunnel));
+  }
   if (granted_ == names) return;
   wanted_.want(Written::kRole, role_of(options_.ns, names));
   granted_ = std::move(names);
 }
 
-void PlanReconciler::tell_refusals() {
-  if (!refusals_) return;
-  const auto now = mirror_.refused();
+std::size_t PlanReconciler::tell_refusals() {
+  auto now = mirror_.refused();
+  RefusedTunnels tunnels;
+  for (const auto& [tunnel, why] : rules_.tunnel_refusals()) {
+    if (why.empty()) continue;
+    const kube::ObjectKey key{tunnel->meta.ns, tunnel->meta.name};
+    now.emplace("Tunnel " + key.to_string(), why);
+    tunnels.emplace(key, why);
+  }
+  if (refused_tunnels_) refused_tunnels_(std::move(tunnels));
+  if (!refusals_) return now.size();
   for (const auto& [subject, why] : now) {
     const auto before = told_.find(subject);
     if (before == told_.end() || before->second != why) refusals_(subject, why);
@@ -152,7 +163,8 @@ void PlanReconciler::tell_refusals() {
   for (const auto& [subject, why] : told_) {
     if (!now.contains(subject)) refusals_(subject, {});
   }
-  told_ = now;
+  told_ = std::move(now);
+  return told_.size();
 }
 
 bool PlanReconciler::ready() const {

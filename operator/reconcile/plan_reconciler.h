@@ -37,11 +37,14 @@ class PlanReconciler {
   };
   struct Options {
     crds::PodNetwork pod_network = crds::PodNetwork::kRouted;
+    std::vector<Prefix> service_cidrs;   // of the cluster's Services; may be empty
     std::string ns = "espalier-system";  // of the Secrets and the Role
     Duration gather = std::chrono::milliseconds(50);
   };
   // An object that was refused, or is taken again (`why` empty).
   using Refusals = std::function<void(const std::string& subject, const std::string& why)>;
+  // Valid Tunnels that are not carried out, and why, after each plan.
+  using RefusedTunnels = std::map<kube::ObjectKey, std::string>;
 
   PlanReconciler(kube::Executor& executor, const Sources& sources, Options options,
                  WantedObjects& wanted);
@@ -50,6 +53,9 @@ class PlanReconciler {
   ~PlanReconciler();
 
   void on_refusal(Refusals handler) { refusals_ = std::move(handler); }
+  void on_refused_tunnels(std::function<void(RefusedTunnels)> handler) {
+    refused_tunnels_ = std::move(handler);
+  }
   // After each plan, with what it was made from.
   void on_plan(std::function<void(const plan::World&)> handler) { planned_ = std::move(handler); }
 
@@ -71,7 +77,8 @@ class PlanReconciler {
   void schedule();
   void plan();
   void take_api_servers();
-  void tell_refusals();
+  // The number of objects that are refused.
+  std::size_t tell_refusals();
   void want_grants(const plan::World& world);
 
   kube::Executor& executor_;
@@ -79,6 +86,7 @@ class PlanReconciler {
   const Options options_;
   WantedObjects& wanted_;
   Refusals refusals_;
+  std::function<void(RefusedTunnels)> refused_tunnels_;
   std::function<void(const plan::World&)> planned_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   WorldMirror mirror_;

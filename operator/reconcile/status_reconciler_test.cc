@@ -15,6 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using kube::Json;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -39,7 +40,9 @@ class StatusReconcilerTest : public ::testing::Test {
     reconciler_ = std::make_unique<StatusReconciler>(
         sources, StatusReconciler::Options{},
         [this](const StatusKey& key, Duration) { queue_.insert(key); },
-        [] { return "2026-11-24T22:10:00.000000Z"; });
+        [] { return "2026-11-24T22:10:00.000000Z"; },
+        [this](kube::Happening happening) { told_.push_back(std::move(happening)); });
+    reconciler_->set_refused_tunnels({});
     if (at_each_node)
       sources.node_policies->on_change([at_each_node](const kube::Change&) { at_each_node(); });
     for (auto& informer : informers_) informer->start();
@@ -55,8 +58,9 @@ class StatusReconcilerTest : public ::testing::Test {
     for (int turn = 0; turn < 5; ++turn) {
       executor_.advance(100ms);
       for (const StatusKey& key : std::exchange(queue_, {})) {
-        const auto done = reconciler_->write(client_, key);
+        const auto done = reconciler_->write(client_, key, executor_.now());
         EXPECT_TRUE(done) << done.error().to_string();
+        if (done && done->after) later_.insert(key);
       }
     }
     return server_.take_writes().size();
@@ -82,10 +86,24 @@ class StatusReconcilerTest : public ::testing::Test {
     }
     server_.put(crds::node_policies(), json);
   }
+  // What people were told since the last time: "Warning mesh Shadowed: by web".
+  std::vector<std::string> told() {
+    std::vector<std::string> lines;
+    for (const kube::Happening& one : std::exchange(told_, {})) {
+      lines.push_back(std::string(one.type == kube::EventType::kWarning ? "Warning " : "Normal ") +
+                      kube::field_text(one.regarding, "name") + " " + one.reason + ": " + one.note);
+    }
+    return lines;
+  }
   std::string condition(const std::string& type) {
-    const auto status =
-        crds::read_ipsec_policy_status(server_.find(crds::ipsec_policies(), "mesh")->json);
-    const auto* found = crds::find(status.conditions, type);
+    return word_of(
+        crds::read_ipsec_policy_status(server_.find(crds::ipsec_policies(), "mesh")->json)
+            .conditions,
+        type);
+  }
+  static std::string word_of(const std::vector<crds::Condition>& conditions,
+                             const std::string& type) {
+    const auto* found = crds::find(conditions, type);
     if (found == nullptr) return "none";
     const char* what = found->status == crds::ConditionStatus::kTrue    ? "True "
                        : found->status == crds::ConditionStatus::kFalse ? "False "
@@ -99,6 +117,8 @@ class StatusReconcilerTest : public ::testing::Test {
   std::vector<std::unique_ptr<kube::Informer>> informers_;
   std::unique_ptr<StatusReconciler> reconciler_;
   std::set<StatusKey> queue_;
+  std::set<StatusKey> later_;  // that were to come back
+  std::vector<kube::Happening> told_;
   std::size_t started_with_ = 0;  // writes
 };
 
@@ -133,7 +153,9 @@ TEST_F(StatusReconcilerTest, OneWhoStartsSaysNothingBeforeItHasHeardOfEveryNode)
   ASSERT_EQ(condition("Ready").substr(0, 4), "True");
   reconciler_.reset();
   informers_.clear();
-  begin([this] { EXPECT_TRUE(reconciler_->write(client_, {false, {"", "mesh"}})); });
+  begin([this] {
+    EXPECT_TRUE(reconciler_->write(client_, {false, {"", "mesh"}}, executor_.now()));
+  });
   EXPECT_EQ(started_with_, 0U) << "what stands was written by one who knew all";
   EXPECT_EQ(condition("Ready").substr(0, 4), "True");
 }
@@ -147,6 +169,82 @@ TEST_F(StatusReconcilerTest, AnInvalidPolicyIsNotAcceptedAndSaysWhy) {
   const auto status =
       crds::read_ipsec_policy_status(server_.find(crds::ipsec_policies(), "mesh")->json);
   EXPECT_THAT(crds::find(status.conditions, "Accepted")->message, HasSubstr("spec.enforcement"));
+}
+
+TEST_F(StatusReconcilerTest, WhatBecameOfAPolicyIsToldOnceAfterItsStatusWasWritten) {
+  node("node1", false);
+  begin();
+  EXPECT_THAT(told(), IsEmpty());
+  node("node1", true);
+  settle();
+  EXPECT_THAT(told(), ElementsAre("Normal mesh Ready: 1 of 1 node"));
+  node("node2", true);
+  settle();
+  EXPECT_THAT(told(), IsEmpty()) << "ready it was";
+  node("node1", false);
+  kube::testing::Fault fault;
+  fault.when = [](const kube::Request& request) { return request.path.ends_with("/status"); };
+  server_.inject(std::move(fault));
+  (void)server_.take_writes();
+  executor_.advance(100ms);
+  const StatusKey key{false, {"", "mesh"}};
+  EXPECT_FALSE(reconciler_->write(client_, key, executor_.now()));
+  EXPECT_THAT(told(), IsEmpty()) << "nobody can see it yet";
+  server_.heal();
+  settle();  // the fifth in no time: it comes back
+  executor_.advance(10s);
+  queue_.merge(std::exchange(later_, {}));
+  settle();
+  EXPECT_THAT(told(), ElementsAre("Normal mesh Pending: 1 of 2 nodes"));
+}
+
+TEST_F(StatusReconcilerTest, APolicyThatFlapsIsWrittenNowAndThen) {
+  node("node1", true);
+  begin();
+  std::size_t writes = 0;
+  for (int second = 0; second < 60; ++second) {
+    node("node1", second % 2 == 1);
+    executor_.advance(500ms);
+    queue_.merge(std::exchange(later_, {}));
+    writes += settle();  // half a second
+  }
+  EXPECT_GE(writes, 6U);
+  EXPECT_LE(writes, 4U + 6U) << "4 at once, then one in 10 s";
+  // What it says at last is what is.
+  node("node1", true);
+  for (int second = 0; second < 12; ++second) {
+    executor_.advance(1s);
+    queue_.merge(std::exchange(later_, {}));
+    settle();
+  }
+  EXPECT_EQ(condition("Ready"), "True Ready");
+}
+
+TEST_F(StatusReconcilerTest, ATunnelThatThePlanRefusesIsNotAccepted) {
+  const auto branch = [this](const std::string& type) {
+    const auto object = server_.find(crds::tunnels(), kube::ObjectKey{"edge", "branch"});
+    return word_of(crds::read_tunnel_status(object->json).conditions, type);
+  };
+  const Json psk = {{"type", "PSK"}, {"psk", {{"secretRef", {{"name", "s"}, {"key", "k"}}}}}};
+  server_.put(
+      crds::tunnels(),
+      {{"apiVersion", "espalier.io/v1alpha1"},
+       {"kind", "Tunnel"},
+       {"metadata", {{"namespace", "edge"}, {"name", "branch"}}},
+       {"spec",
+        {{"local", {{"node", "node1"}, {"authentication", psk}}},
+         {"remote", {{"addresses", Json::array({"203.0.113.7"})}, {"authentication", psk}}}}}});
+  begin();
+  EXPECT_EQ(branch("Accepted"), "True Accepted");
+  EXPECT_EQ(branch("Ready"), "False NoNode");
+  reconciler_->set_refused_tunnels({{{"edge", "branch"}, "it leads to node2"}});
+  settle();
+  EXPECT_EQ(branch("Accepted"), "False Refused");
+  EXPECT_EQ(branch("Ready"), "False Refused");
+  EXPECT_THAT(told(), ElementsAre("Warning branch Refused: it leads to node2"));
+  reconciler_->set_refused_tunnels({});
+  settle();
+  EXPECT_EQ(branch("Accepted"), "True Accepted");
 }
 
 TEST_F(StatusReconcilerTest, ANodeThatGoesCountsNoMore) {

@@ -107,6 +107,7 @@ class Operator {
                          kube::Trim trim = {});
   template <typename Key, typename Describe>
   void observe(kube::Controller<Key>& controller, const char* queue, Describe describe);
+  void make_events();
   void make_writers();
   void make_reconciler();
   void make_pod_slices();
@@ -182,6 +183,14 @@ void Operator::observe(kube::Controller<Key>& controller, const char* queue, Des
   });
 }
 
+void Operator::make_events() {
+  kube::EventRecorder::Config reporter;
+  reporter.controller = "espalier.io/operator";
+  reporter.instance = identity_;
+  events_ = std::make_unique<kube::EventSender>(*leader_only_, executor_, std::move(reporter),
+                                                process::random_seed(), process::wall_time_text);
+}
+
 void Operator::make_writers() {
   // Whoever leads does it; the guard of leader_only_ would refuse it anyway.
   writers_ = std::make_unique<kube::Controller<WriteKey>>([this](const WriteKey& key) {
@@ -194,7 +203,7 @@ void Operator::make_writers() {
     if (leads()) writers_->add(key, priority);
   });
   status_writers_ = std::make_unique<kube::Controller<StatusKey>>([this](const StatusKey& key) {
-    return leads() ? statuses_->write(*client_, key) : kube::reconciled();
+    return leads() ? statuses_->write(*client_, key, process::monotonic_now()) : kube::reconciled();
   });
   observe(*status_writers_, "statuses", [](const StatusKey& key) {
     return std::string(key.tunnel ? "Tunnel " : "IPsecPolicy ") + key.object.to_string();
@@ -218,6 +227,7 @@ void Operator::make_reconciler() {
   PlanReconciler::Options how;
   how.pod_network = options_.pod_network;
   how.ns = options_.ns;
+  how.service_cidrs = options_.service_cidrs;
   reconciler_ = std::make_unique<PlanReconciler>(executor_, sources, how, *wanted_);
   reconciler_->on_refusal([this](const std::string& subject, const std::string& why) {
     if (why.empty()) {
@@ -232,7 +242,11 @@ void Operator::make_reconciler() {
       [this](const StatusKey& key, Duration after) {
         if (leads()) status_writers_->add(key, kube::Priority::kNormal, after);
       },
-      process::wall_time_text);
+      process::wall_time_text,
+      [this](kube::Happening happening) { events_->record(std::move(happening)); });
+  reconciler_->on_refused_tunnels([this](PlanReconciler::RefusedTunnels refused) {
+    statuses_->set_refused_tunnels(std::move(refused));
+  });
 }
 
 void Operator::make_pod_slices() {
@@ -258,11 +272,6 @@ Status Operator::make_certificates() {
   auto keys = certificates::nss::open_signing_keys();
   if (!keys) return forward(keys);
   keys_ = std::move(*keys);
-  kube::EventRecorder::Config reporter;
-  reporter.controller = "espalier.io/operator";
-  reporter.instance = identity_;
-  events_ = std::make_unique<kube::EventSender>(*leader_only_, executor_, std::move(reporter),
-                                                process::random_seed(), process::wall_time_text);
   requests_ =
       follow(kube::certificate_signing_requests(), {{}, {}, "spec.signerName=espalier.io/node"});
   certificates::NodeCertificates::Options how;
@@ -399,6 +408,7 @@ Status Operator::start() {
     log_.warn("the API server warns", {{"text", std::string(text)}});
   };
   client_ = std::make_unique<kube::Client>(*leader_only_, std::move(client));
+  make_events();
   make_writers();
   make_reconciler();
   make_pod_slices();

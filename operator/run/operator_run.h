@@ -6,7 +6,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "base/ip.h"
 #include "crds/types/node_endpoint.h"
 #include "operator/certificates/controller/external_issuer.h"
 #include "operator/run/operator_log.h"
@@ -20,6 +22,7 @@ struct RunOptions {
   bool leader_elect = false;               // else it leads always: run one replica only
   std::string identity;                    // in the lease; empty: the host's name and a random part
   crds::PodNetwork pod_network = crds::PodNetwork::kRouted;
+  std::vector<Prefix> service_cidrs;  // no Tunnel's remote end may be there
   LogFormat log_format = LogFormat::kJson;
   // Signs nodes' certificates instead of a CA of our own; without a name: none does.
   certificates::IssuerRef issuer = {};

@@ -76,7 +76,9 @@ std::optional<crds::TunnelStatus> tunnel_status(const TunnelFacts& tunnel,
   };
   crds::TunnelStatus made;
   made.node = report ? report->node : tunnel.node;
-  if (conditions.add_accepted(tunnel.problems)) {
+  const bool refused = tunnel.problems.empty() && !tunnel.refusal.empty();
+  if (refused) conditions.add("Accepted", false, "Refused", readable(tunnel.refusal));
+  if (!refused && conditions.add_accepted(tunnel.problems)) {
     const Verdict stands = established(tunnel, report);
     add("CredentialsValid", credentials_valid(stands));
     add("Established", stands);
@@ -84,11 +86,12 @@ std::optional<crds::TunnelStatus> tunnel_status(const TunnelFacts& tunnel,
                      ? Verdict{ConditionStatus::kTrue, "Ready", "it stands"}
                      : stands);
   } else {
-    const Verdict refused{ConditionStatus::kFalse, std::string(refusal(tunnel.problems)),
-                          "it is not accepted"};
-    add("CredentialsValid", {ConditionStatus::kUnknown, refused.reason, refused.message});
-    add("Established", refused);
-    add("Ready", refused);
+    const Verdict out{ConditionStatus::kFalse,
+                      std::string(refused ? "Refused" : refusal(tunnel.problems)),
+                      "it is not accepted"};
+    add("CredentialsValid", {ConditionStatus::kUnknown, out.reason, out.message});
+    add("Established", out);
+    add("Ready", out);
   }
   made.conditions = conditions.take();
   // As it will be read back: texts may have been fitted to what the API server takes.

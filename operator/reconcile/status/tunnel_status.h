@@ -1,6 +1,7 @@
 // The status of a Tunnel, from what the node that carries it says.
 //
-//   Accepted          it is valid; else Invalid (or NotSupported), and which fields are why
+//   Accepted          it is valid and may be carried out; else Invalid (or NotSupported), and which
+//                     fields are why, or Refused, and whose addresses it claims
 //   CredentialsValid  True once it stands, False when the node says that keys or certificates are
 //                     at fault, Unknown otherwise: nobody has proved anything yet
 //   Established       all its SAs stand, or with OnDemand its traps; else the node's own reason, or
@@ -27,6 +28,7 @@ struct TunnelFacts {
   std::int64_t generation = 0;
   crds::Problems problems;  // empty: it is valid
   std::string node;         // spec.local.node; empty where that is not known
+  std::string refusal;      // why it is valid and all the same not carried out; empty: it is
 };
 
 // What is to be written, or nullopt. `report` is NodeReports::report() for the Tunnel and its node;
