@@ -62,7 +62,14 @@ void outbound_stands(Core& core, IkeSa& sa, ChildSa& child);
 // Child.
 void release_outbound(Core& core, IkeSa& sa, ChildSa& child);
 
-// Announces a Child that stands and starts its timers.
+// The Child of the same IKE SA that carries the same traffic as this one and stays instead of it:
+// both ends may have begun one at the same time (RFC 7296 section 2.8 allows them to stand beside
+// each other; of two that crossed, much as in section 2.8.1, the one with the lowest nonce goes,
+// and its initiator deletes it). Null: this one is the only one, or the one that stays.
+[[nodiscard]] const ChildSa* preferred_to(const IkeSa& sa, const ChildSa& child);
+
+// Announces a Child that stands and starts its timers. Where another is like it, and the one that
+// goes is ours, its Delete is queued.
 void child_up(Core& core, IkeSa& sa, ChildSa& child);
 
 // Takes a Child away at once, kernel included.

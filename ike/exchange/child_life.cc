@@ -30,6 +30,10 @@ Result<Ticket> install_inbound(Core& core, IkeSa& sa, ChildNegotiation& negotiat
   child->info.local_selectors = negotiated.local;
   child->info.remote_selectors = negotiated.remote;
   child->replaces = negotiated.replaces;
+  child->began = exchange_initiator;
+  const Bytes& nonce = lower(negotiated.ni, negotiated.nr);
+  for (std::size_t i = 0; i < std::min(nonce.size(), sizeof child->rank); ++i)
+    child->rank = child->rank << 8U | nonce[i];
   child->outbound_keys = std::make_unique<crypto::EspKeys>(
       std::move(exchange_initiator ? keys->i_to_r : keys->r_to_i));
   InstallInbound install;
@@ -93,6 +97,37 @@ void release_outbound(Core& core, IkeSa& sa, ChildSa& child) {
   }
 }
 
+namespace {
+
+bool stands_beside(const ChildSa& other, const ChildSa& child) {
+  const ChildSaInfo& one = child.info;
+  const ChildSaInfo& two = other.info;
+  return one.id != two.id && other.state == ChildSa::State::kInstalled && other.replaced_by == 0 &&
+         one.child_index == two.child_index && one.mode == two.mode &&
+         one.local_selectors == two.local_selectors && one.remote_selectors == two.remote_selectors;
+}
+
+// By the time it is due, the peer has had our answer to what it began, or has given us up.
+void queue_delete_of_duplicate(Core& core, IkeSa& sa, const ChildSa& child) {
+  Task task;
+  task.kind = Task::Kind::kDeleteChild;
+  task.child = child.info.id;
+  task.only_if_duplicate = true;
+  task.not_before = core.now + core.settings.give_up;
+  sa.tasks.push_back(std::move(task));
+}
+
+}  // namespace
+
+const ChildSa* preferred_to(const IkeSa& sa, const ChildSa& child) {
+  const ChildSa* best = nullptr;
+  for (const auto& other : sa.children) {
+    if (other->rank <= child.rank || !stands_beside(*other, child)) continue;
+    if (best == nullptr || best->rank < other->rank) best = other.get();
+  }
+  return best;
+}
+
 void child_up(Core& core, IkeSa& sa, ChildSa& child) {
   child.state = ChildSa::State::kInstalled;
   child.established = core.now;
@@ -102,6 +137,11 @@ void child_up(Core& core, IkeSa& sa, ChildSa& child) {
   ++core.counters.child_sas_established;
   if (child.replaces != 0) ++core.counters.child_sas_rekeyed;
   core.report(ChildSaUp{child.info, child.replaces});
+  for (const auto& other : sa.children) {
+    if (other->info.id == child.replaces || !stands_beside(*other, child)) continue;
+    const ChildSa& goes = other->rank < child.rank ? *other : child;
+    if (goes.began) queue_delete_of_duplicate(core, sa, goes);
+  }
   // The end that answered an exchange rekeys a little later, so that crossings are rare.
 }
 
@@ -122,6 +162,19 @@ ChildSa* successor_of(Core& core, const ChildSa& gone, IkeSa** owner) {
   return nullptr;
 }
 
+// Where it was the one that carries, its successor is now; without one, none is.
+void hand_on_current(Core& core, const ChildSa& child) {
+  const auto current = core.current.find({child.info.connection, child.info.child_index});
+  if (current == core.current.end() || current->second != child.info.id) return;
+  IkeSa* owner = nullptr;
+  const ChildSa* next = successor_of(core, child, &owner);
+  if (next != nullptr) {
+    current->second = next->info.id;
+  } else {
+    core.current.erase(current);
+  }
+}
+
 void forget_child(Core& core, const ChildSa& child) {
   core.child_owner.erase(child.info.id);
   const auto by_spi = core.child_by_spi_in.find(child.info.spi_in);
@@ -133,15 +186,7 @@ void forget_child(Core& core, const ChildSa& child) {
       break;
     }
   }
-  const auto current = core.current.find({child.info.connection, child.info.child_index});
-  if (current == core.current.end() || current->second != child.info.id) return;
-  IkeSa* owner = nullptr;
-  const ChildSa* next = successor_of(core, child, &owner);
-  if (next != nullptr) {
-    current->second = next->info.id;
-  } else {
-    core.current.erase(current);
-  }
+  hand_on_current(core, child);
 }
 
 // Where it carries our traffic, the next one must now, heard of by the peer or not. One that gave
@@ -180,6 +225,7 @@ void drain_child(Core& core, IkeSa& sa, ChildSa& child, Reason reason) {
   before_outbound_goes(core, child);
   take_outbound(core, child);
   announce_down(core, child, reason);
+  hand_on_current(core, child);
   child.state = ChildSa::State::kDraining;
   child.rekey_at = kNever;
   child.outbound_keys.reset();

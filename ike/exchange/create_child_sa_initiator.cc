@@ -112,7 +112,14 @@ void queue_delete(Core& core, IkeSa& sa, ChildSaId child) {
 void own_inbound_stands(Core& core, IkeSa& sa, ChildSa& child) {
   OwnExchange& own = *sa.own;
   if (lost_crossing(sa, own.child)) {
-    // Ours is redundant: we delete it, the peer deletes the old one (section 2.8.1).
+    // Ours is redundant: we delete it, the peer deletes the old one (section 2.8.1), which nobody
+    // rekeys any more.
+    if (ChildSa* old = sa.find_child(own.child.replaces);
+        old != nullptr && old->state == ChildSa::State::kInstalled) {
+      old->replaced_by = sa.crossing->peer_child;
+      old->state = ChildSa::State::kReplaced;
+      old->rekey_at = kNever;
+    }
     child.state = ChildSa::State::kInstalled;
     child.outbound_keys.reset();
     child.replaced_by = sa.crossing->peer_child;

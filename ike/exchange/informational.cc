@@ -103,6 +103,13 @@ void begin_delete_child(Core& core, IkeSa& sa) {
   }
   ChildSa* child = sa.find_child(sa.own->task.child);
   if (child == nullptr || child->state == ChildSa::State::kDraining) return finish_own(core, sa);
+  if (sa.own->task.only_if_duplicate) {
+    const bool stands = child->state == ChildSa::State::kInstalled;
+    const ChildSa* stays = stands ? preferred_to(sa, *child) : nullptr;
+    if (stays == nullptr) return finish_own(core, sa);
+    if (const TimePoint settled = stays->established + core.settings.give_up; core.now < settled)
+      return postpone_own(core, sa, settled - core.now);
+  }
   child->state = ChildSa::State::kDeleting;
   child->rekey_at = child->remove_at = kNever;
   sa.own->deleted = {child->info.id};

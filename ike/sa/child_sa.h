@@ -25,6 +25,9 @@ struct ChildSa {
   bool inbound_installed = false;
   bool outbound_asked = false;  // the kernel was asked for it and may have it
   bool outbound_installed = false;
+  bool began = false;  // we began the exchange that made it
+  std::uint64_t rank =
+      0;  // the beginning of that exchange's lower nonce: of two alike the lower goes
   ChildSaId replaces = 0;
   ChildSaId replaced_by = 0;
   std::unique_ptr<crypto::EspKeys>

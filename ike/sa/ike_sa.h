@@ -96,7 +96,9 @@ struct Task {
   Reason reason = Reason::kNone;
   TimePoint not_before{};
   unsigned tries = 0;
-  bool only_if_duplicate = false;  // kDeleteIkeSa: only while another IKE SA of the pair stands
+  // kDeleteIkeSa: only while another IKE SA of the pair stands; kDeleteChild: only while another
+  // Child like it does.
+  bool only_if_duplicate = false;
 };
 
 // A new IKE SA that is to replace this one (sections 1.3.2 and 2.18).
