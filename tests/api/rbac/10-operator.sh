@@ -26,8 +26,12 @@ Y
 for kind in nodeendpoint/node1 nodepolicy/node1 podslice/one; do check "it deletes $kind" as operator delete "$kind"; done
 
 kubectl apply --server-side -f "$crds/testdata/examples/mesh.yaml" >/dev/null
-check "it writes a policy's status" as operator patch ipsecpolicy cluster --subresource status --type merge \
-  -p '{"status": {"nodes": {"wanted": 2, "ready": 0}}}'
+check "it writes a policy's status" as operator apply --server-side --subresource status --field-manager operator -f - <<'Y'
+apiVersion: espalier.io/v1alpha1
+kind: IPsecPolicy
+metadata: {name: cluster}
+status: {nodes: {wanted: 2, ready: 0}}
+Y
 refuse "it does not write the policy" as operator patch ipsecpolicy cluster --type merge -p '{"spec": {"priority": 7}}'
 for what in nodes pods namespaces ipsecpolicies tunnels nodeendpoints nodepolicies podslices certificatesigningrequests; do
   check "it watches $what" as operator get "$what" -A --request-timeout 5s
@@ -38,11 +42,12 @@ refuse "it sees no other service" as operator get endpointslices -n default
 
 # The CA, and which Secrets agents may read.
 check "it makes its CA" as operator create secret generic espalier-ca -n espalier-system --from-literal ca.key=x
-check "it rotates it" as operator patch secret espalier-ca -n espalier-system --type merge -p '{"stringData": {"ca.key": "y"}}'
+secret() { kubectl create secret generic "$1" -n espalier-system --from-literal ca.key=y --dry-run=client -o yaml; }
+check "it rotates it" as operator replace -f <(secret espalier-ca)
 kubectl create secret generic cluster-ppk -n espalier-system --from-literal ppk=z >/dev/null
 may_not operator list secrets -n espalier-system
 may_not operator watch secrets -n espalier-system
-refuse "it changes no other Secret" as operator patch secret cluster-ppk -n espalier-system --type merge -p '{"stringData": {"ppk": "a"}}'
+refuse "it changes no other Secret" as operator replace -f <(secret cluster-ppk)
 refuse "it reads no Secret elsewhere" as operator get secrets -n default
 check "it publishes what nodes trust" as operator create configmap espalier-trust -n espalier-system --from-literal ca.crt=x
 grant() {
@@ -60,8 +65,16 @@ refuse "it makes no role of its own" as operator create role another -n espalier
 # Certificates.
 check "an agent asks for a certificate" request agent1 node1-1 espalier.io/node
 check "the operator approves it" as operator certificate approve node1-1
-check "and signs it" as operator patch csr node1-1 --subresource status --type merge \
-  -p "{\"status\": {\"certificate\": \"$(base64 -w0 "$PKI/server.crt")\"}}"
+signed() {
+  as operator get csr node1-1 -o json |
+    CERTIFICATE=$(base64 -w0 "$PKI/server.crt") python3 -c '
+import json, os, sys
+request = json.load(sys.stdin)
+request["status"]["certificate"] = os.environ["CERTIFICATE"]
+print(json.dumps(request))' |
+    as operator replace --raw /apis/certificates.k8s.io/v1/certificatesigningrequests/node1-1/status -f -
+}
+check "and signs it" signed
 request admin other-1 kubernetes.io/kube-apiserver-client >/dev/null
 refuse "it approves none of another signer" as operator certificate approve other-1
 
@@ -82,18 +95,18 @@ note: in words
 Y
 }
 check "it tells of transitions" event operator
-lease() {
+lease() { # VERB NAME [HOLDER]
   as operator "$1" -f - <<Y
 apiVersion: coordination.k8s.io/v1
 kind: Lease
 metadata: {name: "$2", namespace: espalier-system}
-spec: {holderIdentity: test, leaseDurationSeconds: 15}
+spec: {holderIdentity: ${3:-test}, leaseDurationSeconds: 15}
 Y
 }
 check "it takes the Lease" lease create espalier-operator
-check "it renews it" as operator patch lease espalier-operator -n espalier-system --type merge -p '{"spec": {"holderIdentity": "other"}}'
+check "it renews it" lease replace espalier-operator other
 check "  a Lease of another name can be made" lease create another
-refuse "  and not be changed" as operator patch lease another -n espalier-system --type merge -p '{"spec": {"holderIdentity": "other"}}'
+refuse "  and not be changed" lease replace another other
 
 may operator patch ipsecpolicies --subresource status
 for what in "delete nodes" "update nodes" "create pods" "delete secrets -n espalier-system" "create clusterroles" "escalate roles -n espalier-system" \
