@@ -1,7 +1,7 @@
 # Sourced inside a lab machine, after topology.sh: what a node's kernel says of its IPsec.
 #
-#   xfrm_list NAMESPACE [in|out [DST]]   finished SAs, one a line: "in|out destination 0xSPI octets"
-#   xfrm_spis NAMESPACE in|out [DST]   SPIs of the finished SAs, 0x…, one a line; DST narrows it to one destination
+#   xfrm_list NAMESPACE [in|out [PEER]]   finished SAs, one a line: "in|out destination 0xSPI octets"; PEER narrows it to one far end's address
+#   xfrm_spis NAMESPACE in|out [PEER]  SPIs of the finished SAs, 0x…, one a line
 #   xfrm_bytes NAMESPACE in|out        bytes that those SAs have carried
 #   xfrm_counter NAMESPACE NAME        a row of /proc/net/xfrm_stat, for example XfrmInNoStates
 #   xfrm_errors NAMESPACE              the rows that are not zero
@@ -13,11 +13,11 @@
 xfrm_list() {
   { ip -n "$1" -o addr show && ip -n "$1" -s xfrm state list nokeys; } | awk -v want="${2:-}" -v only="${3:-}" '
     function flush() {
-      if (spi != "" && keyed && (want == "" || dir == want) && (only == "" || only == dst)) print dir, dst, spi, bytes
+      if (spi != "" && keyed && (want == "" || dir == want) && (only == "" || only == far)) print dir, dst, spi, bytes
       spi = ""; keyed = 0; bytes = 0
     }
     $1 ~ /^[0-9]+:$/ && $3 ~ /^inet/ { sub("/.*", "", $4); ours[$4] }
-    /^src / { flush(); dst = $4; dir = dst in ours ? "in" : "out" }
+    /^src / { flush(); dst = $4; dir = dst in ours ? "in" : "out"; far = dir == "in" ? $2 : dst }
     /^\tproto esp / { spi = $4; sub(/\(.*/, "", spi) }
     /^\t(aead|enc) / { keyed = 1 }
     /lifetime current:/ { current = 1; next }

@@ -20,9 +20,22 @@
 #     --liveness DURATION         of silence before ours asks whether the peer lives, default 30s
 #     --key ec|rsa                what libreswan shall prove itself by
 #   stands N                             node1 and node N hold SAs both ways, each other's; node1 may hold more, with others
+#   one_pair N                           they hold one SA each way, each other's, and no more with each other
+#   child_rekeyed N COMMAND…             the command succeeds, and then another SA each way stands alone in place of the old
+#   ike_rekeyed N COMMAND…               the command succeeds, and then one more rekey of the IKE SA is counted: the peer's, where our --ike-life is long
+#   our_rekeys N OPTION…                 our Child SA of a short --life is rekeyed by us; OPTION… without --life is the Tunnel's from then on, and
+#                                        in the end one pair stands that we do not mean to rekey
+#   lives_long                           node1 means to rekey none of its SAs within 1000 s
+#   libreswan_deletes_child N            alone, at once
+#   replaced N COMMAND…                  the command succeeds, and soon the SAs that stood are at neither end
 #   settle NAME [FROM TO ADDRESS]        the SA pair stands; ping crosses
 #   stream_check NAME FROM TO ADDRESS COMMAND…   nothing of a numbered stream is lost while the command runs
+#   peer_crashes N                       its daemon is killed and its kernel forgets all; peer_start begins again
+#   only_esp_ike FILE                    as capture_assert_only_esp_ike, and a dead peer's kernel may say that nobody hears IKE
 # shellcheck shell=bash
+
+# Of node1's last Tunnel with node N: the far end's address as node1 sees it, and the name.
+declare -gA _far=() _with=()
 
 LAB_PPK=0x0102030405060708090a0b0c0d0e0f100102030405060708090a0b0c0d0e0f10
 
@@ -131,6 +144,7 @@ our_tunnel() {
 	stringData: {lab: "${_ppk:-$LAB_PPK}"}
 	YAML
   mv "$dir/manifests/.new" "$dir/manifests/tunnel-$_name.yaml"
+  [ "$_at" -ne 1 ] || { _far[$_to]=$_remote && _with[$_to]=$_name; }
 }
 
 # drop_tunnel N NAME: takes it out of the folder again.
@@ -218,10 +232,73 @@ their_change() {
 
 stands() {
   local n=$1 mine
-  mine=$(xfrm_spis node1 out "$(node_ip "$n")")
+  mine=$(xfrm_spis node1 out "${_far[$n]}")
   [ -n "$mine" ] && [ "$mine" = "$(xfrm_spis "node$n" in)" ] && [ -n "$(xfrm_spis "node$n" out)" ] &&
     [ -z "$(comm -13 <(xfrm_spis node1 in) <(xfrm_spis "node$n" out))" ]
 }
+
+one_pair() {
+  local mine theirs
+  mine=$(xfrm_list node1 '' "${_far[$1]}" | awk '{print $1, $3}' | sort)
+  theirs=$(xfrm_list "node$1" | awk '{print $1 == "in" ? "out" : "in", $3}' | sort)
+  [ "$mine" = "$theirs" ] && [[ $mine =~ ^in\ 0x[0-9a-f]+$'\n'out\ 0x[0-9a-f]+$ ]]
+}
+
+# SPIs of node1's SAs with node N, both directions.
+_spis_with() { xfrm_list node1 '' "${_far[$1]}" | awk '{print $3}' | sort; }
+_another_pair() { one_pair "$1" && [ -z "$(comm -12 <(_spis_with "$1") <(echo "$2"))" ]; }
+
+child_rekeyed() {
+  local n=$1 before
+  before=$(_spis_with "$n")
+  "${@:2}" && wait_for 60 _another_pair "$n" "$before"
+}
+
+# rekeys N ike|child: that node1 has counted with node N, by either side.
+rekeys() { ectl 1 -o json status "Tunnel/edge/${_with[$1]}" | sed -n 's/.*"'"$2"'Rekeys": *"\?\([0-9]*\).*/\1/p'; }
+rekeys_reach() { [ "$(rekeys "$1" "$2")" -ge "$3" ]; }
+
+ike_rekeyed() {
+  local n=$1 before
+  before=$(rekeys "$n" ike)
+  "${@:2}" && wait_for 60 rekeys_reach "$n" ike $((before + 1))
+}
+
+# The first is seen from the Tunnel's short life on, however late we look; the second brings a Child with the long one.
+our_rekeys() {
+  local n=$1 before count
+  before=$(_spis_with "$n") count=$(rekeys "$n" child)
+  wait_for 60 rekeys_reach "$n" child $((count + 1)) && our_tunnel --to "$n" --name "${_with[$n]}" "${@:2}" &&
+    wait_for 60 lives_long && wait_for 60 _another_pair "$n" "$before"
+}
+
+lives_long() {
+  local at times
+  times=$(ectl 1 -o json status | sed -n 's/.*"rekeyAt": "\(.*\)".*/\1/p')
+  [ -n "$times" ] || return 1
+  for at in $times; do [ $(($(date -d "$at" +%s) - EPOCHSECONDS)) -gt 1000 ] || return 1; done
+}
+
+_gone() { [ -z "$(comm -12 <({ xfrm_spis node1 in; xfrm_spis node1 out; xfrm_spis "node$1" in; xfrm_spis "node$1" out; } | sort -u) <(echo "$2"))" ]; }
+
+replaced() {
+  local n=$1 before
+  before=$(_spis_with "$n")
+  [ -n "$before" ] && "${@:2}" && wait_for 40 _gone "$n" "$before"
+}
+
+# whack does not return from it on its own where the connection stays without a Child.
+libreswan_deletes_child() { peer "node$1" timeout 5 ipsec whack --down-child --name "${_with[$1]}" || [ $? -eq 124 ]; }
+
+peer_crashes() {
+  peer_kill "node$1"
+  ip -n "node$1" xfrm state flush
+  ip -n "node$1" xfrm policy flush
+}
+
+# Port unreachable, about a packet to port 500.
+_nobody_hears_ike='(icmp[0:2] == 0x0303 and icmp[30:2] == 500) or (icmp6 and ip6[40:2] == 0x0104 and ip6[90:2] == 500)'
+only_esp_ike() { capture_assert_only_esp_ike "$1" "not ($_nobody_hears_ike)"; }
 
 # Both kernels hold a pair, and packets cross by ESP alone, both ways.
 settle() {

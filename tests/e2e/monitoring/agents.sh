@@ -50,7 +50,7 @@ head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, soc
 for i in range(100): clear.sendto(head + udp, (to, 0))'
 # By the SA that has carried most.
 inject() {
-  at wire python3 -c "$inject" "$(node_ip 1)" "$(node_ip 2)" "$(xfrm_list node1 in "$(node_ip 1)" | awk '{print $3, $4}' | sort -k 2n | awk 'END {print $1}')"
+  at wire python3 -c "$inject" "$(node_ip 1)" "$(node_ip 2)" "$(xfrm_list node1 in "$(node_ip 2)" | awk '{print $3, $4}' | sort -k 2n | awk 'END {print $1}')"
 }
 inject
 check_fires EspalierPlaintextBlocked node1
