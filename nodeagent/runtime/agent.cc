@@ -76,18 +76,19 @@ constexpr Duration kReportSoon = std::chrono::seconds(1);
 constexpr Duration kReportPause = std::chrono::seconds(3);
 constexpr Duration kReportAnyway = std::chrono::seconds(60);
 
-// The log, and somebody who wants to know that something happened.
+// The log, and somebody who wants to know what happened.
 class WatchedLog : public telemetry::EventSink {
  public:
-  WatchedLog(EventLog& log, std::function<void()> then) : log_(log), then_(std::move(then)) {}
+  using Then = std::function<void(const telemetry::Event&)>;
+  WatchedLog(EventLog& log, Then then) : log_(log), then_(std::move(then)) {}
   void on_event(const telemetry::Event& event) override {
     log_.on_event(event);
-    then_();
+    then_(event);
   }
 
  private:
   EventLog& log_;
-  std::function<void()> then_;
+  Then then_;
 };
 
 }  // namespace
@@ -95,7 +96,12 @@ class WatchedLog : public telemetry::EventSink {
 // Members are destroyed from the last to the first: what calls into something stands behind it.
 struct Agent::Parts {
   explicit Parts(AgentOptions o)
-      : options(std::move(o)), log(options.log), happenings(log, [this] { report_soon(); }) {}
+      : options(std::move(o)),
+        log(options.log),
+        happenings(log, [this](const telemetry::Event& event) {
+          report_soon();
+          if (cluster) cluster->happened(event);
+        }) {}
   ~Parts();
 
   AgentOptions options;
@@ -345,7 +351,7 @@ Status Agent::Parts::follow_cluster() {
     });
   };
   handlers.on_event = [this](telemetry::Event event) {
-    loop->post([this, event = std::move(event)] { log.on_event(event); });
+    loop->post([this, event = std::move(event)] { happenings.on_event(event); });
   };
   auto started =
       Cluster::start({options.node, options.state, options.kubeconfig}, std::move(handlers));
@@ -417,7 +423,7 @@ Result<rpc::ReleaseOutcome> Agent::Parts::release(const rpc::ReleaseWish& wish) 
   }
   if (wanted) carry_out();
   if (!changed->not_kept.empty())
-    log.on_event({telemetry::EventId::kReleaseUnkept, {{"detail", changed->not_kept}}});
+    happenings.on_event({telemetry::EventId::kReleaseUnkept, {{"detail", changed->not_kept}}});
   if (!wish.end) tell_release(telemetry::EventId::kNodeReleased, releases->in_force().back());
   for (const telemetry::Release& one : before) {
     if (std::find(changed->ended.begin(), changed->ended.end(), one.name) != changed->ended.end())
@@ -428,11 +434,11 @@ Result<rpc::ReleaseOutcome> Agent::Parts::release(const rpc::ReleaseWish& wish) 
 }
 
 void Agent::Parts::tell_release(telemetry::EventId id, const telemetry::Release& release) {
-  log.on_event({id,
-                {{"name", release.name.empty() ? "the whole node" : release.name},
-                 {"in_clear", release.in_clear ? "yes" : "no"},
-                 {"since", time_text(release.since)},
-                 {"why", release.why}}});
+  happenings.on_event({id,
+                       {{"name", release.name.empty() ? "the whole node" : release.name},
+                        {"in_clear", release.in_clear ? "yes" : "no"},
+                        {"since", time_text(release.since)},
+                        {"why", release.why}}});
 }
 
 void Agent::Parts::report_soon() {
@@ -508,7 +514,8 @@ std::optional<pods::LinkMtu> Agent::Parts::pod_mtu(const telemetry::Snapshot& no
 void Agent::Parts::read_kernel_events() {
   event_batch.clear();
   if (auto read = kernel_events->read(event_batch); !read) {
-    log.on_event({telemetry::EventId::kKernelRefused, {{"detail", read.error().to_string()}}});
+    happenings.on_event(
+        {telemetry::EventId::kKernelRefused, {{"detail", read.error().to_string()}}});
   }
   for (const dataplane::KernelEvent& event : event_batch)
     controller->on_kernel_event(process::monotonic_now(), event);

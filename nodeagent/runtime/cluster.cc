@@ -7,10 +7,12 @@
 #include "base/process/clock.h"
 #include "kube/client.h"
 #include "kube/cpprest/cpprest_transport.h"
+#include "kube/event_sender.h"
 #include "kube/kubeconfig/kubeconfig.h"
 #include "kube/run/controller.h"
 #include "kube/run/paced_transport.h"
 #include "kube/run/thread_executor.h"
+#include "nodeagent/follow/kube/happening.h"
 #include "nodeagent/follow/kube/status_writer.h"
 #include "nodeagent/identity/files/file_store.h"
 #include "nodeagent/runtime/state_file.h"
@@ -39,6 +41,7 @@ struct Cluster::Parts {
   std::unique_ptr<kube::PacedTransport> paced;
   std::unique_ptr<kube::Client> client;
   std::unique_ptr<kube::ThreadExecutor> executor;
+  std::unique_ptr<kube::EventSender> events;
   std::unique_ptr<NodeFollower> follower;
   std::unique_ptr<StatusWriter> statuses;
   std::unique_ptr<kube::Controller<NodeObject>> writers;
@@ -82,6 +85,9 @@ Status Cluster::Parts::open() {
 
 void Cluster::Parts::begin(const std::string& stored) {
   executor = std::make_unique<kube::ThreadExecutor>("api-server");
+  events = std::make_unique<kube::EventSender>(
+      *paced, *executor, kube::EventRecorder::Config{"espalier.io/agent", options.node},
+      process::random_seed(), process::wall_time_text);
   NodeFollower::Options how;
   how.node = options.node;
   how.features = plan::known_features();
@@ -124,6 +130,7 @@ Cluster::Parts::~Parts() {
     executor->run([this] {
       follower->stop();
       follower.reset();
+      events.reset();
     });
     executor->stop();
   }
@@ -145,6 +152,16 @@ void Cluster::expect_pod(const std::string& ns, const std::string& name,
                          const std::vector<IpAddress>& addresses) {
   parts_->executor->post([parts = parts_.get(), ns, name, addresses] {
     if (parts->follower) parts->follower->expect_pod(ns, name, addresses);
+  });
+}
+
+void Cluster::happened(const telemetry::Event& event) {
+  parts_->executor->post([parts = parts_.get(), event] {
+    if (!parts->follower) return;
+    const auto about = parts->follower->watch().node_policies()->find(parts->options.node);
+    if (!about) return;
+    if (auto happening = follow::happening_of(event, kube::reference_to(*about)))
+      parts->events->record(std::move(*happening));
   });
 }
 

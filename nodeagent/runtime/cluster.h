@@ -1,5 +1,5 @@
 // Cluster: what an agent does with an API server, on threads of its own: follow it, get and renew
-// the node's certificate, write the node's statuses.
+// the node's certificate, write the node's statuses, tell Events.
 //
 // Guarantees: start() returns at once, whether the API server answers or not; with a stored plan
 // the first plan comes before it is asked. Handlers are called on a thread of the cluster's: they
@@ -44,6 +44,9 @@ class Cluster {
   // A pod that is about to start on this node; any thread.
   void expect_pod(const std::string& ns, const std::string& name,
                   const std::vector<IpAddress>& addresses);
+  // Told as a Kubernetes Event about the node's NodePolicy, if it is for people; any thread. What
+  // happens before that is known is only logged.
+  void happened(const telemetry::Event& event);
   // What stands now; any thread.
   void report(std::shared_ptr<const telemetry::Snapshot> snapshot, follow::InForce in_force);
 

@@ -29,5 +29,19 @@ check "whose it is" grep -q 'are those of IPsecPolicy cluster' <<<"$(message pod
 equal "who wins is told nothing" '' "$(condition cluster Shadowed)$(condition cluster ProfileConflict)"
 kubectl delete ipsecpolicy cluster >/dev/null
 check "until nobody is there any more" wait_until 60 is 'condition loser Shadowed' ''
+
+kubectl apply --server-side -f - >/dev/null <<'Y'
+apiVersion: espalier.io/v1alpha1
+kind: IPsecPolicy
+metadata: {name: needy}
+spec: {enforcement: Preferred, traffic: [NodeToNode], priority: 900, ppk: {mode: Insist, keys: [{id: one, secretRef: {name: absent, key: one}}]}}
+Y
+told() { kubectl describe nodepolicy node1 | grep SecretUnreadable; }
+check "a Secret that is missing is an Event of the node's" wait_until 60 told
+check "which names it" grep -q 'espalier-system/absent' <<<"$(told)"
+about() {
+  kubectl get events.events.k8s.io -A -o jsonpath='{range .items[?(@.reason=="SecretUnreadable")]}{.regarding.kind}/{.regarding.name} {.reportingController} {.reportingInstance}{"\n"}{end}'
+}
+check "each node tells of its own" wait_until 30 is 'about | sort | xargs' "NodePolicy/node1 espalier.io/agent node1 NodePolicy/node2 espalier.io/agent node2"
 agent_end 1 TERM
 agent_end 2 TERM

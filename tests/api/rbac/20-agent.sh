@@ -65,6 +65,19 @@ refuse "nor with a token of no Pod" request loose three espalier.io/node
 said "  and is told why" "this token names no node"
 refuse "it approves nothing" as agent1 certificate approve one
 
+# Events.
+event() { # WHO NAME NODE
+  as "$1" create -f - <<-Y
+	{apiVersion: events.k8s.io/v1, kind: Event, metadata: {name: $2, namespace: default}, eventTime: 2026-01-01T00:00:00.000000Z,
+	 reportingController: espalier.io/agent, reportingInstance: $3, action: Encrypt, reason: PeerLost, type: Warning,
+	 regarding: {apiVersion: espalier.io/v1alpha1, kind: NodePolicy, name: $3}}
+	Y
+}
+check "it tells of its own node" event agent1 of-own node1
+refuse "and of no other" event agent1 of-other node2
+said "  and is told why" "an agent tells only of its own node's NodePolicy"
+refuse "nor with a token of no Pod" event loose of-loose node1
+
 # What a stolen node must not have.
 kubectl create secret generic espalier-ca -n espalier-system --from-literal ca.key=x >/dev/null
 kubectl create configmap espalier-trust -n espalier-system --from-literal ca.crt=x >/dev/null
