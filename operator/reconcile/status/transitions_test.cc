@@ -102,7 +102,7 @@ TEST(Transitions, WhatIsNotAcceptedIsToldWithItsReason) {
   life.when(kPolicy, count_of(2, 2, 2));
   PolicyFacts bad = kPolicy;
   bad.generation = 2;
-  bad.problems.push_back({crds::ProblemKind::kInvalid, "spec.priority", "0 to 1000"});
+  bad.problems.push_back({crds::ProblemKind::kInvalid, {}, {}, "spec.priority", "0 to 1000"});
   EXPECT_THAT(life.when(bad, count_of(2, 0, 0)), ElementsAre("Warning Invalid"));
   EXPECT_THAT(life.messages, ElementsAre("spec.priority: 0 to 1000"));
   bad.generation = 3;

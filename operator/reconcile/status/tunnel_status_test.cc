@@ -12,7 +12,7 @@ using testing::HasSubstr;
 constexpr const char* kThen = "2026-01-01T10:00:00Z";
 constexpr const char* kNow = "2026-01-01T11:00:00Z";
 
-const TunnelFacts kTunnel = {"u", 3, {}, "gateway1"};
+const TunnelFacts kTunnel = {"u", 3, {}, "gateway1", {}};
 
 TunnelReport report(bool in_force, bool established) {
   TunnelReport one;
