@@ -7,6 +7,7 @@ source "$ESPALIER_ROOT/lab/espalier.sh"
 source "$ESPALIER_ROOT/tests/e2e/interop/tunnel.sh"
 source "$ESPALIER_ROOT/tests/e2e/interop/refusals.sh"
 
+# Not here: libreswan with an expired certificate, for it does not take a connection whose own certificate has expired.
 refusals_start
 refusals "$@" <<CASES
 strongSwan|we|wrong CA|UntrustedIssuer
@@ -17,10 +18,21 @@ strongSwan|they|wrong PPK|PpkMismatch
 strongSwan|they|no common IKE proposal|NoProposalChosen
 strongSwan|they|no common ESP proposal|NoProposalChosen
 strongSwan|they|selectors|SelectorsUnacceptable
+strongSwan|we|wrong PPK|AuthenticationFailed|Peer
+strongSwan|we|no common IKE proposal|NoProposalChosen|Peer
+strongSwan|we|no common ESP proposal|NoProposalChosen|Peer
+strongSwan|we|selectors|SelectorsUnacceptable|Peer
+strongSwan|they|ID not in SAN|IdNotInCertificate
 libreswan|they|wrong CA|UntrustedIssuer
 libreswan|we|wrong CA|UntrustedIssuer
 libreswan|they|wrong PPK|PpkMismatch
 libreswan|they|no common IKE proposal|NoProposalChosen
+libreswan|they|no common ESP proposal|NoProposalChosen
 libreswan|they|selectors|SelectorsUnacceptable
+libreswan|we|wrong PPK|AuthenticationFailed|Peer
+libreswan|we|no common IKE proposal|NoProposalChosen|Peer
+libreswan|we|no common ESP proposal|NoProposalChosen|Peer
+libreswan|we|selectors|SelectorsUnacceptable|Peer
+libreswan|we|ID not in SAN|IdNotInCertificate
 CASES
 refusals_end

@@ -17,6 +17,11 @@ ours|they|no common IKE proposal|NoProposalChosen
 ours|they|no common ESP proposal|NoProposalChosen
 ours|they|selectors|SelectorsUnacceptable
 ours|they|mode|ModeMismatch
+ours|we|wrong PPK|PpkMismatch|Local|4
+ours|we|no common IKE proposal|NoProposalChosen|Local|4
+ours|we|no common ESP proposal|NoProposalChosen|Local|4
+ours|we|selectors|SelectorsUnacceptable|Local|4
+ours|we|selectors|SelectorsUnacceptable|Peer|1
 CASES
 
 # An agent does not even begin with a certificate of its own that has expired: it is the side that knows.

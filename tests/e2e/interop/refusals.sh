@@ -1,9 +1,11 @@
 # Sourced by the refusals: node1 runs our agent, which must know; node2 strongSwan, node3 libreswan, node4 another agent of ours.
 #
 #   refusals_start
-#   refusals [PART] <CASES   a case: peer|who begins (we, they)|what is wrong|the reason that our agent must give; with PART only those that hold it
+#   refusals [PART] <CASES   a case: peer|who begins (we, they)|what is wrong|the reason that our agent must give[|who refused (Local)[|node (1)]];
+#                            with PART only those that hold it
 #   refusals_end
-# A case holds when `espalierctl status` of node1 gives that reason, its own side, and what to do; no packet crosses; no SA is at either end.
+# A case holds when `espalierctl status` of that node, which runs our agent, gives that reason, who refused (Local: itself; Peer: the other, who said
+# no more than IKEv2 lets it), and what to do; no packet crosses; no SA is at either end. Every other case runs over IPv6.
 # In the end not one packet of ESP or in clear must have been on the wire.
 # shellcheck shell=bash
 
@@ -34,9 +36,9 @@ refusals_start() {
   capture_start /tmp/wire.pcap
 }
 
-# failure FIELD NAME: of the last failure that node1 knows of.
-failure() { ectl 1 -o json status "Tunnel/edge/$2" | sed -n '/"lastFailure"/,/}/s/.*"'"$1"'": "\(.*\)",\?$/\1/p'; }
-knows() { [ "$(failure side "$1") $(failure reason "$1")" = "Local $2" ]; }
+# failure FIELD NAME NODE: of the last failure that its agent knows of.
+failure() { ectl "$3" -o json status "Tunnel/edge/$2" | sed -n '/"lastFailure"/,/}/s/.*"'"$1"'": "\(.*\)",\?$/\1/p'; }
+knows() { [ "$(failure side "$1" "$4") $(failure reason "$1" "$4")" = "$3 $2" ]; } # NAME REASON SIDE NODE
 no_policy() { ! ip -n node1 xfrm policy | has 'tmpl src'; }
 
 # What the defect means for each end's options, in `ours` (node1's) and `theirs`.
@@ -67,39 +69,45 @@ they_begin() {
   esac
 }
 
-# A strongSwan or libreswan that gave up on a busy machine, before node1 had anything to judge, begins again. What node1 has judged
+# A strongSwan or libreswan that gave up on a busy machine, before our agent had anything to judge, begins again. What it has judged
 # stands: another reason, or the right one too late, is a failure.
 comes_to_know() {
-  local who=$1 role=$2 name=$3 reason=$4 try tries=1
+  local who=$1 role=$2 name=$3 reason=$4 side=$5 node=$6 try tries=1 known
   [ "$role" = we ] || [ "$who" = ours ] || tries=3
   for ((try = 1; try <= tries; try++)); do
     [ "$role" = we ] || they_begin "$who" "$name"
-    ! wait_for 40 knows "$name" "$reason" || return 0
-    echo "after try $try node1 knows: $(failure side "$name") $(failure reason "$name"): $(failure sentence "$name")"
-    [ -z "$(failure reason "$name")" ] || return 1
+    ! wait_for 40 knows "$name" "$reason" "$side" "$node" || return 0
+    known=$(failure reason "$name" "$node")
+    echo "after try $try node$node knows: $(failure side "$name" "$node") $known: $(failure sentence "$name" "$node")"
+    [ -z "$known" ] || return 1
   done
   return 1
 }
 
 cases=0
 refusal() {
-  local who=$1 role=$2 what=$3 reason=$4 name n ours theirs address=
+  local who=$1 role=$2 what=$3 reason=$4 side=${5:-Local} node=${6:-1} name n ours theirs address family says
   n=${number[$who]}
   cases=$((cases + 1))
   name=case$cases
+  family=$((cases % 2 ? 4 : 6))
   defect "$what" "$n"
-  [ "$what" != selectors ] && address=$(node_ip "$n") || address=$(pod_ip "$n" 1)
-  our_tunnel --to "$n" --name "$name" --establish "$([ "$role" = we ] && echo Eager || echo Passive)" "${ours[@]}"
+  [ "$what" != selectors ] && address=$(node_ip "$n" "$family") || address=$(pod_ip "$n" 1)
+  our_tunnel --to "$n" --name "$name" --family "$family" --establish "$([ "$role" = we ] && echo Eager || echo Passive)" "${ours[@]}"
   wait_for 30 ectl 1 status "Tunnel/edge/$name"
   case $who in
-    ours) our_tunnel --at 4 --to 1 --name "$name" --establish "$([ "$role" = we ] && echo Passive || echo Eager)" "${theirs[@]}" ;;
-    *) _right_ca='O=Lab, CN=root' their_change --to "$n" --name "$name" "${theirs[@]}" --key ec ;;
+    ours)
+      our_tunnel --at 4 --to 1 --name "$name" --family "$family" --establish "$([ "$role" = we ] && echo Passive || echo Eager)" "${theirs[@]}"
+      ;;
+    *) _right_ca='O=Lab, CN=root' their_change --to "$n" --name "$name" --family "$family" "${theirs[@]}" --key ec ;;
   esac
-  if check "$who, $role begin: $what: we know that it is $reason" comes_to_know "$who" "$role" "$name" "$reason"; then
-    note "$(failure sentence "$name")"
-    note "$(failure whatToDo "$name")"
+  says="node$node says $reason"
+  [ "$side" = Local ] || says+=", by the peer"
+  if check "$who, $role begin, IPv$family: $what: $says" comes_to_know "$who" "$role" "$name" "$reason" "$side" "$node"; then
+    note "$(failure sentence "$name" "$node")"
+    note "$(failure whatToDo "$name" "$node")"
   fi
-  check "  and what to do" test -n "$(failure whatToDo "$name")"
+  check "  and what to do" test -n "$(failure whatToDo "$name" "$node")"
   refuse "  no packet crosses" at "$([ "$what" != selectors ] && echo node1 || echo pod1-1)" ping -c 2 -i 0.2 -W 1 -q "$address"
   check "  no SA at either end" wait_for 40 no_sa node1 "node$n"
   [ "$who" != ours ] || drop_tunnel 4 "$name"
@@ -108,15 +116,15 @@ refusal() {
 }
 
 refusals() {
-  local who role what reason
-  while IFS='|' read -r who role what reason; do
+  local who role what reason side node
+  while IFS='|' read -r who role what reason side node; do
     [ -z "${1:-}" ] || [[ "$who $role $what" == *$1* ]] || continue
-    refusal "$who" "$role" "$what" "$reason"
+    refusal "$who" "$role" "$what" "$reason" "$side" "$node"
   done
 }
 
 refusals_end() {
   capture_stop /tmp/wire.pcap
-  equal "not one packet of ESP was on the wire" 0 "$(capture_count /tmp/wire.pcap "$_esp and not (udp port 4500 and udp[8:4] == 0)")"
+  equal "not one packet of ESP was on the wire" 0 "$(capture_count /tmp/wire.pcap "$_esp and not (udp port 4500 and (udp[8:4] == 0 or ip6[48:4] == 0))")"
   equal "nor anything in clear" 0 "$(capture_count /tmp/wire.pcap "not ($_esp or $_exempt)")"
 }
