@@ -61,5 +61,11 @@ check "forged ones" wait_for 60 counted ipsec_integrity_failures_total
 old_counted() { counted ipsec_replay_window_drops_total || { inject && pause 3 && counted ipsec_replay_window_drops_total; }; }
 check "old ones" wait_for 60 old_counted
 
+note "one end takes proposals that the other does not offer"
+mesh_policy Required 21s | sed 's/esp: {/esp: {proposals: [aes256-sha256], /' | espalier_apply 2 -
+check_fires EspalierRekeyFailing node1
+check "and the exchange is counted with the peer's answer" wait_for 60 seen \
+  'ipsec_ike_exchanges_total{instance="node2",exchange="CREATE_CHILD_SA",result="NO_PROPOSAL_CHOSEN"}' 1
+
 stream_stop 7000
 stream_stop 7001
