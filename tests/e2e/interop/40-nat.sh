@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Our node behind NAT to strongSwan, libreswan and other agents of ours: found, ESP in UDP only, the mapping kept while nothing is sent;
+# Our node behind NAT to strongSwan, libreswan and other agents of ours: found, ESP in UDP only, the mapping kept while nothing is sent; the peer rekeys;
 # when the router gets another address, the far end follows.
 # lab: --timeout 400
 source "$ESPALIER_ROOT/tests/e2e/lib.sh"
@@ -42,6 +42,12 @@ for n in 2 3 4; do
   sent=$(xfrm_bytes "node$n" out)
   check "${who[$n]}: its octets went by ESP" test "$sent" -gt 5000
 done
+
+# The peer rekeys, to the router's address and port; our own SAs live for hours.
+stream_check "strongSwan rekeys the Child" pod2-1 pod1-1 "$(pod_ip 1 1)" child_rekeyed 2 peer node2 swanctl --rekey --child to2
+stream_check "strongSwan rekeys the IKE SA" pod1-1 pod2-1 "$(pod_ip 2 1)" ike_rekeyed 2 peer node2 swanctl --rekey --ike to2
+stream_check "libreswan rekeys the Child" pod3-1 pod1-1 "$(pod_ip 1 1)" child_rekeyed 3 peer node3 ipsec whack --rekey-child --name to3
+stream_check "libreswan rekeys the IKE SA" pod1-1 pod3-1 "$(pod_ip 3 1)" ike_rekeyed 3 peer node3 ipsec whack --rekey-ike --name to3
 
 # Transport mode: the addresses of the selectors are put in place of those that the router changed (RFC 7296 section 2.23.1).
 check "transport mode: an SA pair stands" wait_for 60 stands 5

@@ -25,7 +25,7 @@
 #   ike_rekeyed N COMMAND…               the command succeeds, and then one more rekey of the IKE SA is counted: the peer's, where our --ike-life is long
 #   our_rekeys N OPTION…                 our Child SA of a short --life is rekeyed by us; OPTION… without --life is the Tunnel's from then on, and
 #                                        in the end one pair stands that we do not mean to rekey
-#   lives_long                           node1 means to rekey none of its SAs within 1000 s
+#   lives_long N                         node1 means to rekey none of its SAs with node N within 1000 s
 #   libreswan_deletes_child N            alone, at once
 #   replaced N COMMAND…                  the command succeeds, and soon the SAs that stood are at neither end
 #   settle NAME [FROM TO ADDRESS]        the SA pair stands; ping crosses
@@ -159,7 +159,7 @@ _strongswan_conf() {
 	connections {
 	  $_name {
 	    version = 2
-	    local_addrs = $_remote
+	    local_addrs = ${_own:-$_remote}
 	    remote_addrs = ${_seen:-$_local}
 	    proposals = ${_their_ike:-$_ike_proposal}
 	    ${_ppk:+ppk_id = lab
@@ -194,7 +194,7 @@ _libreswan_conf() {
 	  rightsubnet=$(_nets "$_at" ,)"
   cat <<-CONF
 	conn $_name
-	  left=$_remote
+	  left=${_own:-$_remote}
 	  leftid=@$_peer_as
 	  leftcert=$_their_cert
 	  right=${_seen:-$_local}
@@ -210,7 +210,7 @@ _libreswan_conf() {
 	CONF
 }
 
-# What the peer sees of us is another address behind NAT: `_seen=ADDRESS their_…`. `_right_ca=DN`: the CA that libreswan wants ours to come
+# Behind NAT what the peer sees of us is another address, `_seen=ADDRESS their_…`, or its own is another than we see: `_own=ADDRESS their_…`. `_right_ca=DN`: the CA that libreswan wants ours to come
 # from, where it is not the one of its own.
 their_strongswan() {
   _tunnel_options "$@"
@@ -269,12 +269,12 @@ our_rekeys() {
   local n=$1 before count
   before=$(_spis_with "$n") count=$(rekeys "$n" child)
   wait_for 60 rekeys_reach "$n" child $((count + 1)) && our_tunnel --to "$n" --name "${_with[$n]}" "${@:2}" &&
-    wait_for 60 lives_long && wait_for 60 _another_pair "$n" "$before"
+    wait_for 60 lives_long "$n" && wait_for 60 _another_pair "$n" "$before"
 }
 
 lives_long() {
   local at times
-  times=$(ectl 1 -o json status | sed -n 's/.*"rekeyAt": "\(.*\)".*/\1/p')
+  times=$(ectl 1 -o json status "Tunnel/edge/${_with[$1]}" | sed -n 's/.*"rekeyAt": "\(.*\)".*/\1/p')
   [ -n "$times" ] || return 1
   for at in $times; do [ $(($(date -d "$at" +%s) - EPOCHSECONDS)) -gt 1000 ] || return 1; done
 }
