@@ -15,6 +15,7 @@
 #     --pods [--inner 4|6]        tunnel between the pod networks of both nodes, both families or one
 #     --establish Eager|Passive|OnDemand   ours, default Eager
 #     --ppk [SECRET]              PPK "lab", insisted on; SECRET is what ours has (default $LAB_PPK, which is theirs)
+#     --psk [SECRET]              a shared key at both ends instead of certificates; SECRET is what ours has (default $LAB_PSK, which is theirs)
 #     --ike PROPOSAL --esp PROPOSAL        ours; --their-ike, --their-esp: theirs, in their own spelling
 #     --life SECONDS, --ike-life SECONDS   of the Child and of the IKE SA, ours
 #     --liveness DURATION         of silence before ours asks whether the peer lives, default 30s
@@ -37,11 +38,12 @@
 # Of node1's last Tunnel with node N: the far end's address as node1 sees it, and the name.
 declare -gA _far=() _with=()
 
+LAB_PSK=0x7b1e0c5d9a44f2836e10b7c2d95fa3081c6e4f72
 LAB_PPK=0x0102030405060708090a0b0c0d0e0f100102030405060708090a0b0c0d0e0f10
 
 _tunnel_options() {
   _at=1 _to=2 _name=lab _cert='' _ca=root _their_cert='' _as='' _peer_as='' _local='' _remote=''
-  _mode=Transport _family=4 _pods='' _inner='4 6' _establish=Eager _ppk='' _life=1h _ike_life=8h _key=ec
+  _mode=Transport _family=4 _pods='' _inner='4 6' _establish=Eager _ppk='' _psk='' _life=1h _ike_life=8h _key=ec
   _ike_proposal=aes256gcm16-prfsha384-ecp256 _esp_proposal=aes256gcm16 _their_ike='' _their_esp='' _liveness=30s
   while [ $# -gt 0 ]; do
     case $1 in
@@ -74,6 +76,12 @@ _tunnel_options() {
         shift
         continue
         ;;
+      --psk)
+        _psk=$LAB_PSK
+        if [[ ${2:-} == 0x* ]]; then _psk=$2; shift; fi
+        shift
+        continue
+        ;;
       *) echo "tunnel: $1?" >&2; return 1 ;;
     esac
     shift 2
@@ -92,6 +100,8 @@ _nets() {
 our_tunnel() {
   _tunnel_options "$@"
   local local_nets='' remote_nets='' dir
+  local own="{type: X509, x509: {certificateRef: {name: $_name-own}}}" theirs="{type: X509, x509: {trustRef: {name: $_name-trust}}}"
+  [ -z "$_psk" ] || own="{type: PSK, psk: {secretRef: {name: $_name-psk, key: lab}}}" theirs=$own
   dir=$(espalier_dir "$_at")
   mkdir -p "$dir/manifests" "$dir/state"
   if [ -n "$_pods" ]; then
@@ -110,12 +120,12 @@ our_tunnel() {
 	    address: "$_local"
 	    identity: $_as
 	    $local_nets
-	    authentication: {type: X509, x509: {certificateRef: {name: $_name-own}}}
+	    authentication: $own
 	  remote:
 	    addresses: ["$_remote"]
 	    identity: $_peer_as
 	    $remote_nets
-	    authentication: {type: X509, x509: {trustRef: {name: $_name-trust}}}
+	    authentication: $theirs
 	  ike: {proposals: [$_ike_proposal], lifetime: $_ike_life}
 	  esp: {proposals: [$_esp_proposal], pfs: true, lifetime: $_life}
 	  liveness: {delay: $_liveness}
@@ -142,6 +152,11 @@ our_tunnel() {
 	kind: Secret
 	metadata: {name: $_name-ppk, namespace: edge}
 	stringData: {lab: "${_ppk:-$LAB_PPK}"}
+	---
+	apiVersion: v1
+	kind: Secret
+	metadata: {name: $_name-psk, namespace: edge}
+	stringData: {lab: "${_psk:-$LAB_PSK}"}
 	YAML
   mv "$dir/manifests/.new" "$dir/manifests/tunnel-$_name.yaml"
   [ "$_at" -ne 1 ] || { _far[$_to]=$_remote && _with[$_to]=$_name; }
@@ -151,7 +166,8 @@ our_tunnel() {
 drop_tunnel() { rm "$(espalier_dir "$1")/manifests/tunnel-$2.yaml"; }
 
 _strongswan_conf() {
-  local ts="mode = ${_mode,,}"
+  local ts="mode = ${_mode,,}" auth="auth = pubkey" certs="certs = $_their_cert.crt"
+  [ -z "$_psk" ] || auth="auth = psk" certs=''
   [ -z "$_pods" ] || ts="mode = tunnel
 	      local_ts = $(_nets "$_to" ,)
 	      remote_ts = $(_nets "$_at" ,)"
@@ -165,12 +181,12 @@ _strongswan_conf() {
 	    ${_ppk:+ppk_id = lab
 	    ppk_required = yes}
 	    local {
-	      auth = pubkey
-	      certs = $_their_cert.crt
+	      $auth
+	      $certs
 	      id = $_peer_as
 	    }
 	    remote {
-	      auth = pubkey
+	      $auth
 	      id = $_as
 	    }
 	    children { $_name {
@@ -179,27 +195,35 @@ _strongswan_conf() {
 	    } }
 	  }
 	}
-	secrets { ppk-lab {
-	  id = lab
-	  secret = $LAB_PPK
-	} }
+	secrets {
+	  ppk-lab {
+	    id = lab
+	    secret = $LAB_PPK
+	  }
+	  ${_psk:+ike-lab {
+	    id-1 = $_as
+	    id-2 = $_peer_as
+	    secret = $LAB_PSK
+	  \}}
+	}
 	CONF
 }
 
 # libreswan has one selector pair per connection.
 _libreswan_conf() {
-  local nets="type=${_mode,,}" auth=ecdsa
+  local nets="type=${_mode,,}" auth=ecdsa cert="leftcert=$_their_cert" ca="rightca=\"${_right_ca:-%same}\""
   [ "$_key" != rsa ] || auth=rsasig
+  [ -z "$_psk" ] || auth=secret cert='' ca=''
   [ -z "$_pods" ] || nets="leftsubnet=$(_nets "$_to" ,)
 	  rightsubnet=$(_nets "$_at" ,)"
   cat <<-CONF
 	conn $_name
 	  left=${_own:-$_remote}
 	  leftid=@$_peer_as
-	  leftcert=$_their_cert
+	  $cert
 	  right=${_seen:-$_local}
 	  rightid=@$_as
-	  rightca="${_right_ca:-%same}"
+	  $ca
 	  $nets
 	  ikev2=insist
 	  authby=$auth
@@ -219,7 +243,8 @@ their_strongswan() {
 
 their_libreswan() {
   _tunnel_options "$@"
-  libreswan_node "node$_to" --cert "$_their_cert" --ca root --secret "@$_as @$_peer_as : PPKS \"lab\" $LAB_PPK" < <(_libreswan_conf)
+  libreswan_node "node$_to" --cert "$_their_cert" --ca root --secret "@$_as @$_peer_as : PPKS \"lab\" $LAB_PPK" \
+    --secret "@$_as @$_peer_as : PSK $LAB_PSK" < <(_libreswan_conf)
 }
 
 their_change() {
