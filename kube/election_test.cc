@@ -279,6 +279,86 @@ TEST(Election, ASlowServerOfFourSecondsIsBorne) {
   }
 }
 
+// Two candidates and a server that is far away: half of `far` until a request is carried out, half
+// until its answer is here.
+class FarServer {
+ public:
+  explicit FarServer(Duration far) : half_(far / 2) {}
+
+  void run(TimePoint now, Machine& machine) {
+    while (auto output = machine.election.next_output()) {
+      Call call{&machine, now + half_, now + 2 * half_, {}, {}};
+      if (auto* write = std::get_if<Election::Write>(&*output)) {
+        call.write = std::move(*write);
+      } else if (!std::holds_alternative<Election::Read>(*output)) {
+        continue;
+      }
+      calls_.push_back(std::move(call));
+    }
+    for (Call& call : calls_) {
+      if (call.arrives <= now && !call.answer) call.answer = carried_out(call);
+    }
+    for (auto call = calls_.begin(); call != calls_.end();) {
+      if (call->who != &machine || now < call->answered) {
+        ++call;
+        continue;
+      }
+      const Call done = std::move(*call);
+      call = calls_.erase(call);
+      if (done.write) {
+        machine.election.on_written(now, *done.answer);
+      } else {
+        machine.election.on_read(now, *done.answer);
+      }
+    }
+    if (machine.election.next_deadline() <= now) machine.election.on_deadline(now);
+  }
+
+ private:
+  struct Call {
+    Machine* who;
+    TimePoint arrives;
+    TimePoint answered;
+    std::optional<Election::Write> write;
+    std::optional<ApiResult<ObjectPtr>> answer;
+  };
+
+  ApiResult<ObjectPtr> carried_out(const Call& call) {
+    if (!call.write) return lease_ ? ApiResult<ObjectPtr>(lease_) : Machine::missing();
+    const std::string decided_on = field_text(call.write->lease, "metadata.resourceVersion");
+    if (call.write->create ? lease_ != nullptr
+                           : lease_ == nullptr || lease_->metadata.resource_version != decided_on) {
+      ApiError error;
+      error.kind = call.write->create ? ErrorKind::kExists : ErrorKind::kConflict;
+      return tl::unexpected(error);
+    }
+    lease_ = *Machine::stored(call.write->lease, ++version_);
+    return lease_;
+  }
+
+  const Duration half_;
+  std::vector<Call> calls_;
+  ObjectPtr lease_;
+  int version_ = 0;
+};
+
+TEST(Election, WithAServerNineSecondsAwayNeverTwoLead) {
+  Machine a("a");
+  Machine b("b");
+  FarServer server(9s);
+  a.election.start(kStart);
+  b.election.start(kStart + 1s);
+  int led = 0;
+  for (TimePoint now = kStart; now < kStart + 10min; now += 100ms) {
+    server.run(now, a);
+    if (now >= kStart + 1s) server.run(now, b);
+    const int leading = int{a.election.leads(now)} + int{b.election.leads(now)};
+    ASSERT_LE(leading, 1) << (now - kStart) / 1s << " s";
+    led += leading;
+  }
+  EXPECT_GT(led, 0) << "a second of every renewal is left";
+}
+
 TEST(Election, OthersClocksSayNothing) {
   Machine machine("a");
   machine.election.start(kStart);

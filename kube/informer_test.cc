@@ -330,6 +330,23 @@ TEST_F(InformerTest, ACrdThatComesLaterIsFollowedThen) {
   EXPECT_THAT(told(), ElementsAre("+a", "synced"));
 }
 
+TEST_F(InformerTest, ACrdThatIsDeletedAndMadeAgainIsFollowedAgain) {
+  server_.put(nodes(), node("a"));
+  follow();
+  told();
+  server_.break_streams();
+  server_.unserve(nodes());
+  executor_.advance(5s);
+  EXPECT_THAT(problems_, ::testing::Contains(HasSubstr("NotFound")));
+  EXPECT_NE(informer_->store()->find(ObjectKey{"", "a"}), nullptr) << "what was known is kept meanwhile";
+  server_.compact();  // a kind that is new has no history
+  server_.serve(nodes());
+  server_.put(nodes(), node("b"));
+  executor_.advance(2min);
+  EXPECT_THAT(told(), ElementsAre("+b", "-a"));
+  expect_same();
+}
+
 TEST_F(InformerTest, ForbiddenIsToldAndTriedAgain) {
   server_.inject(
       {.response = testing::status_answer(

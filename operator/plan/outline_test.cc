@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "operator/plan/node_rules.h"
 #include "operator/plan/planner.h"
 #include "operator/plan/world_testing.h"
 
@@ -118,6 +119,15 @@ TEST(Hash, TellsEveryChange) {
   child([](ChildPlan& c) { c.enforcement = Enforcement::kPreferred; });
   child([](ChildPlan& c) { c.on_negotiation = OnNegotiation::kPass; });
   child([](ChildPlan& c) { c.on_failure = OnFailure::kPass; });
+}
+
+// Another hash of the same plan makes every agent apply it anew, and one of the same rules makes
+// the operator write every NodePolicy: only a change that is meant may change these.
+TEST(Hash, OfTheSamePlanStaysWhatItWas) {
+  World world = nodes(2);
+  add(world, policy("p", kAllTraffic));
+  EXPECT_EQ(plan_node(world, "node1").hash, "ce7d0b0b7b87c0fffd4c755bd1f8f86a");
+  EXPECT_EQ(node_rules(world).front().spec.hash, "9ae520dde7903b3cc7b0e19d626fcd23");
 }
 
 }  // namespace

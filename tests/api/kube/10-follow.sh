@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # An informer on a real API server: the initial set is streamed; changes are told; a restart costs at most one relist (the
-# server's cache begins anew, later than where we were); what was deleted while it was cut off is told; a CRD may come later.
+# server's cache begins anew, later than where we were); what was deleted while it was cut off is told; a CRD may come
+# later, go, and come again.
 # lab: --audit
 source "$ESPALIER_ROOT/tests/api/kube/lib.sh"
 
@@ -51,4 +52,24 @@ probe tunnels follow espalier.io v1alpha1 tunnels
 check "is NotFound" says tunnels '^problem watch tunnels: NotFound'
 apply_crds
 check "and followed once it is" says tunnels '^synced 0 '
+tunnel() {
+  kubectl apply --server-side -f - >/dev/null <<Y
+apiVersion: espalier.io/v1alpha1
+kind: Tunnel
+metadata: {namespace: default, name: $1}
+spec:
+  local: {node: gw, authentication: {type: PSK, psk: {secretRef: {name: s, key: k}}}}
+  remote: {addresses: [192.0.2.2], authentication: {type: PSK, psk: {secretRef: {name: s, key: k}}}}
+Y
+}
+check "an object of it is made" wait_until 30 tunnel before
+check "and told" says tunnels '^\+default/before '
+
+note "its CRD is deleted, and applied again"
+kubectl delete crd tunnels.espalier.io >/dev/null
+check "its objects are gone" says tunnels '^-default/before '
+apply_crds
+check "an object of the new one is made" wait_until 30 tunnel after
+check "and told" says tunnels '^\+default/after '
+equal "nothing was told twice" 2 "$(count tunnels '^[+-]default/before ')"
 check "it ends in order" end_probe tunnels
