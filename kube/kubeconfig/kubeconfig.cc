@@ -201,4 +201,8 @@ Result<Access> in_cluster(const std::string& server, const std::string& folder) 
       server, folder);
 }
 
+Result<Access> find_access(const std::string& kubeconfig) {
+  return kubeconfig.empty() ? in_cluster() : read_kubeconfig(kubeconfig);
+}
+
 }  // namespace espalier::kube

@@ -33,4 +33,7 @@ using Environment = std::function<std::string(const char*)>;
 [[nodiscard]] Result<Access> in_cluster_from(const Environment& environment,
                                              const std::string& server, const std::string& folder);
 
+// A program's --kubeconfig: that file's current context; empty: what its pod is given.
+[[nodiscard]] Result<Access> find_access(const std::string& kubeconfig);
+
 }  // namespace espalier::kube

@@ -54,8 +54,7 @@ struct Cluster::Parts {
 };
 
 Status Cluster::Parts::open() {
-  auto access =
-      options.kubeconfig.empty() ? kube::in_cluster() : kube::read_kubeconfig(options.kubeconfig);
+  auto access = kube::find_access(options.kubeconfig);
   if (!access) return forward(access);
   auto file = StateFile::open(options.state, "plan.json");
   if (!file) return forward(file);

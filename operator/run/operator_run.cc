@@ -390,8 +390,7 @@ Status Operator::serve() {
 }
 
 Status Operator::start() {
-  auto access =
-      options_.kubeconfig.empty() ? kube::in_cluster() : kube::read_kubeconfig(options_.kubeconfig);
+  auto access = kube::find_access(options_.kubeconfig);
   if (!access) return forward(access);
   log_.info("starts", {{"version", ESPALIER_VERSION}, {"server", access->server}});
   kube::CpprestOptions how;

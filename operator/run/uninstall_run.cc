@@ -12,8 +12,7 @@ namespace espalier::operator_run {
 namespace {
 
 Status run(const UninstallOptions& options, OperatorLog& log) {
-  auto access =
-      options.kubeconfig.empty() ? kube::in_cluster() : kube::read_kubeconfig(options.kubeconfig);
+  auto access = kube::find_access(options.kubeconfig);
   if (!access) return forward(access);
   kube::CpprestOptions how;
   how.user_agent = std::string("espalier-operator/") + ESPALIER_VERSION;

@@ -41,7 +41,7 @@ void wait_for_signal() {
 
 std::unique_ptr<kube::Transport> connect(kube::CpprestOptions options) {
   const char* file = std::getenv("KUBECONFIG");
-  auto access = file != nullptr && *file != '\0' ? kube::read_kubeconfig(file) : kube::in_cluster();
+  auto access = kube::find_access(file != nullptr ? file : "");
   if (!access) {
     say("problem " + access.error().to_string());
     return nullptr;
