@@ -148,6 +148,10 @@ void Node::perform(Output output) {
       outbound_.push_back({out->child, now, ++order_, std::move(out->keys.encr)});
     }
     engine_->on_kernel(now, KernelInstalled{out->ticket, status});
+  } else if (auto* update = std::get_if<UpdateChild>(&output)) {
+    for (Outbound& one : outbound_) {
+      if (one.info.spi_out == update->child.spi_out) one.info = update->child;
+    }
   } else if (auto* remove = std::get_if<RemoveChild>(&output)) {
     if (remove->inbound) inbound_.erase(remove->child.spi_in);
     if (remove->outbound) {

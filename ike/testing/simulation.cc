@@ -53,7 +53,8 @@ Node& Simulation::add(const std::string& name, const std::string& address, Setti
 
 std::string Simulation::name_of_address(const IpAddress& address) const {
   for (const auto& node : nodes_) {
-    if (node->address() == address) return node->name();
+    const bool behind = nat && nat->outside == address && nat->inside == node->address();
+    if (node->address() == address || behind) return node->name();
   }
   return address.to_string();
 }
@@ -81,16 +82,42 @@ std::string Simulation::line_of(const Node& from, const Datagram& sent) const {
   return line + ", SK {" + (payloads ? list(*payloads, show_status) : "?") + "}";
 }
 
+bool Simulation::translate(Datagram& arriving) {
+  if (!nat) return true;
+  if (arriving.remote.address == nat->inside) {
+    auto& port = nat->ports[arriving.remote.port];
+    if (port == 0) port = nat->next_port++;
+    arriving.remote = {nat->outside, port};
+  } else if (arriving.local.address == nat->outside) {
+    for (const auto& [inner, outer] : nat->ports) {
+      if (outer != arriving.local.port) continue;
+      arriving.local = {nat->inside, inner};
+      return true;
+    }
+    return false;
+  }
+  return true;
+}
+
+bool Simulation::reaches(const ChildSaInfo& outbound, const Node& to) const {
+  if (!nat || to.address() != nat->inside) return outbound.remote == to.address();
+  const auto port = nat->ports.find(4500);
+  return outbound.remote == nat->outside && outbound.encapsulation && port != nat->ports.end() &&
+         outbound.encapsulation->remote == port->second;
+}
+
 void Simulation::carry(Node& from, const Datagram& sent) {
+  Flying flying;
+  flying.datagram = {sent.remote, sent.local, sent.encapsulated, sent.data};
+  const bool mapped = translate(flying.datagram);
   if (sent.data == Bytes{kNatKeepalive}) {  // ends in the peer's kernel
     lines_.push_back(from.name() + " -> " + name_of_address(sent.remote.address) + "  keepalive");
     return;
   }
   std::string line = line_of(from, sent);
   sent_.push_back(sent);
-  const bool lost = cut || (allow && !allow(line)) || random_() % 100 < faults.drop_percent;
-  Flying flying;
-  flying.datagram = {sent.remote, sent.local, sent.encapsulated, sent.data};
+  const bool lost =
+      cut || !mapped || (allow && !allow(line)) || random_() % 100 < faults.drop_percent;
   if (!lost && hold && hold(line)) {
     lines_.push_back(line + " (held)");
     held_.push_back(std::move(flying));
@@ -196,8 +223,7 @@ void Simulation::send_packet(Node& from, Node& to, ConnectionId id, std::size_t 
   ++traffic_.sent;
   const Node::Outbound* newest = nullptr;
   for (const auto& one : from.outbound_) {
-    if (one.info.connection != id || one.info.child_index != index ||
-        one.info.remote != to.address())
+    if (one.info.connection != id || one.info.child_index != index || !reaches(one.info, to))
       continue;
     if (newest == nullptr || newest->order < one.order) newest = &one;
   }

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -35,6 +36,14 @@ struct Traffic {
   std::uint64_t sent = 0, delivered = 0;
   std::uint64_t no_outbound_sa = 0;  // the sender's policy held it back: nothing in clear, but lost
   std::uint64_t no_inbound_sa = 0;   // the receiver knows no such SPI (XfrmInNoStates)
+};
+
+// A router that translates the addresses of one node: what that sends comes from `outside`, from a
+// port of the router's choice for each of the node's ports; what has no mapping is lost.
+struct Nat {
+  IpAddress inside, outside;
+  std::map<std::uint16_t, std::uint16_t> ports;  // of the node: the router's
+  std::uint16_t next_port = 1024;
 };
 
 class Simulation;
@@ -135,6 +144,7 @@ class Simulation {
   bool cut = false;  // nothing arrives
   // How long a public-key job takes; without it, or with zero, it is done at once.
   std::function<Duration(const Node& node, const crypto::Job& job)> crypto_time;
+  std::optional<Nat> nat;
 
   [[nodiscard]] TimePoint now() const { return now_; }
   // Until nothing is under way on the network or at the crypto pool; timers that lie further ahead
@@ -176,6 +186,10 @@ class Simulation {
   };
 
   void carry(Node& from, const Datagram& sent);
+  // As it arrives behind the router, if there is one; false: the router has no mapping for it.
+  [[nodiscard]] bool translate(Datagram& arriving);
+  // Whether what `outbound` says of the peer leads to `to`.
+  [[nodiscard]] bool reaches(const ChildSaInfo& outbound, const Node& to) const;
   void deliver(const Flying& flying);
   [[nodiscard]] bool step(TimePoint until, bool timers);
   [[nodiscard]] std::string line_of(const Node& from, const Datagram& sent) const;
