@@ -277,6 +277,26 @@ TEST(DecodeSecret, NoMessageHoldsAValue) {
   }
 }
 
+// MAAwAA== is DER, MIA= its beginning.
+TEST(DecodeSecret, HoldsACertificateInOneForm) {
+  const auto problems = [](const std::string& content) {
+    const std::string text =
+        R"({"apiVersion":"v1","kind":"Secret","metadata":{"name":"gw"},)" + content + "}";
+    return told(decode_text(text.c_str()));
+  };
+  EXPECT_THAT(problems(R"("data":{"tls.p12":"MAAwAA=="},"stringData":{"password":""})"),
+              ElementsAre());
+  EXPECT_THAT(problems(R"("stringData":{"tls.p12":"MAAwAA=="})"),
+              ElementsAre(HasSubstr("stringData[tls.p12]: key tls.p12 of Secret gw is no PKCS #12 "
+                                    "file (DER); as base64 it belongs under data")));
+  EXPECT_THAT(problems(R"("data":{"tls.p12":""})"),
+              ElementsAre(HasSubstr("key tls.p12 of Secret gw is empty")));
+  EXPECT_THAT(
+      problems(
+          R"("data":{"tls.p12":"MIA="},"stringData":{"tls.key":"-----BEGIN PRIVATE KEY-----"})"),
+      ElementsAre(HasSubstr("stringData[tls.key]: stands beside tls.p12")));
+}
+
 TEST(DecodeSecret, KnowsAPlaceholderAndWhatIsNoPem) {
   EXPECT_THAT(
       told(decode_text(R"({"apiVersion":"v1","kind":"Secret","metadata":{"name":"espalier-node"},

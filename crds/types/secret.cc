@@ -9,6 +9,7 @@ namespace espalier::crds {
 
 namespace {
 
+constexpr std::uint8_t kDerSequence = 0x30;
 constexpr std::size_t kMaxSecret = 1U << 20U;  // Kubernetes' own limit
 
 using Data = std::map<std::string, SecretBytes>;
@@ -103,13 +104,22 @@ void check_secret(const Secret& secret, const Cursor& here) {
     if (is_placeholder(text_of(value))) {
       place_of(key).invalid(fmt::format("{} still holds a placeholder (<...>); put {} here", named,
                                         label.empty() ? "the real value" : "the PEM text"));
-    } else if (value.empty()) {
+    } else if (value.empty() && key != kPkcs12PasswordKey) {
       place_of(key).invalid(named + " is empty");
+    } else if (key == kPkcs12Key && value.view()[0] != kDerSequence) {
+      place_of(key).invalid(named + " is no PKCS #12 file (DER); as base64 it belongs under data");
     } else if (!label.empty() && text_of(value).find("-----BEGIN ") == std::string_view::npos) {
       place_of(key).invalid(named + " holds no PEM text (\"-----BEGIN ...\")");
     } else if (!label.empty() && text_of(value).find(label) == std::string_view::npos) {
       place_of(key).invalid(
           fmt::format("{} holds PEM text, but no {}", named, label.substr(0, label.size() - 5)));
+    }
+  }
+  if (secret.data.contains(kPkcs12Key)) {
+    for (const char* key : {"tls.crt", "tls.key"}) {
+      if (secret.data.contains(key))
+        place_of(key).invalid(
+            fmt::format("stands beside {}: a Secret holds one certificate", kPkcs12Key));
     }
   }
   if (secret.type == "kubernetes.io/tls") {

@@ -11,6 +11,14 @@ std::string_view text_of(const SecretBytes& bytes) {
   return {reinterpret_cast<const char*>(bytes.view().data()), bytes.size()};
 }
 
+// A password as people write it: without the line break that an editor leaves behind it.
+std::string_view line_of(const SecretBytes& bytes) {
+  std::string_view text = text_of(bytes);
+  if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
+  return text;
+}
+
 SecretBytes joined(const SecretBytes& a, const SecretBytes& b) {
   SecretBytes both(a.size() + b.size());
   std::copy(a.view().begin(), a.view().end(), both.writable().begin());
@@ -41,15 +49,25 @@ void keep_only(Map& map, const std::set<std::string>& wanted, const Drop& drop) 
 Result<tunnel::OwnCertificate> CredentialStore::certificate(const plan::SecretRef& ref,
                                                             const crds::ManifestSet& manifests,
                                                             WallTime now) {
-  const auto chain = manifests.find_value(ref.ns, ref.name, "tls.crt");
-  if (!chain) return tl::unexpected<Error>(chain.error());
-  const auto key = manifests.find_value(ref.ns, ref.name, "tls.key");
-  if (!key) return tl::unexpected<Error>(key.error());
-  SecretBytes text = joined(**chain, **key);
+  const crds::Secret* secret = manifests.find_secret(ref.ns, ref.name);
+  const bool pkcs12 = secret != nullptr && secret->data.contains(crds::kPkcs12Key);
+  const auto first = manifests.find_value(ref.ns, ref.name, pkcs12 ? crds::kPkcs12Key : "tls.crt");
+  if (!first) return tl::unexpected<Error>(first.error());
+  const SecretBytes no_password;
+  const SecretBytes* second = &no_password;
+  if (!pkcs12 || secret->data.contains(crds::kPkcs12PasswordKey)) {
+    const auto found =
+        manifests.find_value(ref.ns, ref.name, pkcs12 ? crds::kPkcs12PasswordKey : "tls.key");
+    if (!found) return tl::unexpected<Error>(found.error());
+    second = *found;
+  }
+  SecretBytes text = joined(**first, *second);
   const auto known = certificates_.find(ref.to_string());
   if (known != certificates_.end() && ct_equal(known->second.text.view(), text.view()))
     return known->second.value;
-  const auto id = provider_.add_credential(text_of(**chain), text_of(**key), now);
+  auto id = pkcs12 ? provider_.add_pkcs12((*first)->view(), line_of(*second), now)
+                   : provider_.add_credential(text_of(**first), text_of(*second), now);
+  if (!id && pkcs12) id.error().where = crds::kPkcs12Key;
   if (!id) return tl::unexpected<Error>(in_secret(id.error(), ref));
   auto info = provider_.credential_info(*id);
   if (!info) return tl::unexpected<Error>(in_secret(info.error(), ref));

@@ -32,6 +32,7 @@ class CredentialStore {
     Value value{};
   };
 
+  // The Secret's tls.crt and tls.key, or its tls.p12 with its password.
   [[nodiscard]] Result<tunnel::OwnCertificate> certificate(const plan::SecretRef& ref,
                                                            const crds::ManifestSet& manifests,
                                                            WallTime now);

@@ -136,7 +136,8 @@ enum class AuthType : std::uint8_t { kX509, kPsk };
 // How one side proves itself.
 struct AuthSide {
   AuthType type = AuthType::kX509;
-  // kX509, our side: the Secret with tls.crt (may hold the chain) and tls.key; key is empty.
+  // kX509, our side: the Secret with tls.crt (may hold the chain) and tls.key, or with tls.p12; key
+  // is empty.
   // kX509, the peer's side: the trust anchors (key "ca.crt"; a PEM bundle).
   // kPsk: the shared key.
   SecretRef secret;

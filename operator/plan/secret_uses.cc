@@ -56,7 +56,12 @@ crds::Problems check_secrets(const NodePlan& plan, const crds::ManifestSet& mani
           {crds::ProblemKind::kInvalid, {}, use.owner.to_string(), {}, error.to_string()});
     };
     std::vector<std::string> keys = {use.ref.key};
-    if (use.kind == SecretKind::kCertificate) keys = {"tls.crt", "tls.key"};
+    if (use.kind == SecretKind::kCertificate) {
+      const crds::Secret* secret = manifests.find_secret(use.ref.ns, use.ref.name);
+      const bool pkcs12 = secret != nullptr && secret->data.contains(crds::kPkcs12Key);
+      keys = pkcs12 ? std::vector<std::string>{crds::kPkcs12Key}
+                    : std::vector<std::string>{"tls.crt", "tls.key"};
+    }
     for (const std::string& key : keys) {
       const auto value = manifests.find_value(use.ref.ns, use.ref.name, key);
       if (!value) {

@@ -11,7 +11,7 @@
 namespace espalier::plan {
 
 enum class SecretKind : std::uint8_t {
-  kCertificate,  // tls.crt and tls.key of the Secret
+  kCertificate,  // tls.crt and tls.key of the Secret, or its tls.p12
   kTrust,        // PEM certificates under the key
   kPsk,          // crds::key_bytes of the value
   kPpk,          // crds::key_bytes of the value
