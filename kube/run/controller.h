@@ -9,6 +9,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -19,6 +20,12 @@
 #include "kube/work_queue.h"
 
 namespace espalier::kube {
+
+// What the workers are at. Both grow while one is stuck.
+struct Running {
+  Duration unfinished{};  // since they began, summed over them
+  Duration longest{};     // of the one that began first
+};
 
 template <typename Key>
 class Controller {
@@ -65,6 +72,15 @@ class Controller {
     return queue_.counts();
   }
 
+  [[nodiscard]] Running running() const {
+    const TimePoint now = process::monotonic_now();
+    const std::lock_guard lock(mutex_);
+    Running all;
+    for (const TimePoint begun : begun_) all.unfinished += now - begun;
+    if (!begun_.empty()) all.longest = now - *begun_.begin();
+    return all;
+  }
+
  private:
   void run() {
     std::unique_lock lock(mutex_);
@@ -75,11 +91,13 @@ class Controller {
         wait(lock, now);
         continue;
       }
+      const auto begun = begun_.insert(now);
       lock.unlock();
       const Reconciled result = work_(*key);
       const TimePoint end = process::monotonic_now();
       if (observer_) observer_(*key, end - now, result);
       lock.lock();
+      begun_.erase(begun);
       finish(queue_, end, *key, result);
       changed_.notify_one();
     }
@@ -99,6 +117,7 @@ class Controller {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   WorkQueue<Key> queue_;
+  std::multiset<TimePoint> begun_;  // by each worker that is at work
   std::vector<std::thread> threads_;
   bool stopped_ = false;
 };

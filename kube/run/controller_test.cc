@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <future>
 #include <map>
 #include <mutex>
 #include <string>
@@ -72,6 +73,26 @@ TEST(Controller, WhatFailsComesBackAndWhatIsInvalidWaits) {
   EXPECT_EQ(tries["invalid"], 1);
   EXPECT_EQ(controller.counts().retries, 3U);
   EXPECT_EQ(controller.counts().depth, 0U);
+}
+
+TEST(Controller, TellsHowLongItsWorkersAreAtIt) {
+  std::promise<void> begun;
+  std::promise<void> may_end;
+  Controller<std::string> controller([&](const std::string&) {
+    begun.set_value();
+    may_end.get_future().wait();
+    return reconciled();
+  });
+  controller.add("a");
+  EXPECT_EQ(controller.running().longest, Duration{});
+  controller.start(2);
+  begun.get_future().wait();
+  while (controller.running().longest == Duration{}) std::this_thread::yield();
+  const Running running = controller.running();
+  EXPECT_EQ(running.unfinished, running.longest) << "one of the two works";
+  may_end.set_value();
+  controller.stop();
+  EXPECT_EQ(controller.running().unfinished, Duration{});
 }
 
 TEST(Finish, PutsTheKeyWhereTheErrorSays) {

@@ -31,7 +31,6 @@ class PacedTransport::Gatekeeper {
   // Until it is this call's turn; false if it was stopped.
   bool wait_for_turn() {
     std::unique_lock lock(mutex_);
-    ++counts_.calls;
     const TimePoint turn = bucket_.take(process::monotonic_now());
     if (std::max(turn, gate_.open_at()) > process::monotonic_now()) ++counts_.throttled;
     return wait_until(lock, turn);
@@ -113,7 +112,9 @@ PacedTransport::~PacedTransport() {
 Result<Response> PacedTransport::call(const Request& request) {
   for (int tries = 1;; ++tries) {
     if (!gatekeeper_->wait_for_turn()) return fail(Code::kUnavailable, "", "stopped");
+    const TimePoint sent = process::monotonic_now();
     auto answer = inner_.call(request);
+    if (observer_) observer_(request.method, answer, process::monotonic_now() - sent);
     std::optional<Duration> asked;
     if (answer && (answer->status == 429 || answer->status == 503)) {
       asked = retry_after(answer->headers);

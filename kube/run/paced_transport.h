@@ -10,8 +10,10 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "kube/backoff.h"
 #include "kube/rate_limit.h"
@@ -26,14 +28,19 @@ class PacedTransport : public Transport {
     unsigned burst = 100;
   };
   struct Counts {
-    std::uint64_t calls = 0;
     std::uint64_t retries = 0;
     std::uint64_t throttled = 0;  // had to wait for the bucket or the gate
   };
 
+  // Every request that went out (one that is tried again is another), how it was answered, and how
+  // long that took; on the caller's thread.
+  using Observer = std::function<void(Method, const Result<Response>&, Duration)>;
+
   // `inner` outlives it and its streams.
   PacedTransport(Transport& inner, Rate rate, std::uint64_t seed);
   ~PacedTransport() override;
+
+  void observe(Observer observer) { observer_ = std::move(observer); }  // before the first call
 
   [[nodiscard]] Result<Response> call(const Request& request) override;
   [[nodiscard]] std::unique_ptr<Stream> open(const Request& request,
@@ -47,6 +54,7 @@ class PacedTransport : public Transport {
   class Listener;
 
   Transport& inner_;
+  Observer observer_;
   std::shared_ptr<Gatekeeper> gatekeeper_;
 };
 

@@ -49,6 +49,19 @@ TEST_F(PacedTransportTest, WhatWasNotTakenIsTriedAgainWhateverItIs) {
   EXPECT_EQ(paced_.call(post())->status, 201);
 }
 
+TEST_F(PacedTransportTest, EveryRequestThatWentOutIsObserved) {
+  std::vector<std::string> seen;
+  paced_.observe([&](Method method, const Result<Response>& answer, Duration took) {
+    EXPECT_GE(took, Duration{});
+    seen.push_back(std::string(name_of(method)) + " " +
+                   (answer ? std::to_string(answer->status) : "none"));
+  });
+  server_.inject({.times = 1});
+  EXPECT_TRUE(paced_.call(get()));
+  EXPECT_TRUE(paced_.call(post()));
+  EXPECT_THAT(seen, ::testing::ElementsAre("GET none", "GET 200", "POST 201"));
+}
+
 TEST_F(PacedTransportTest, GivesUpAfterFourTries) {
   server_.inject(
       {.times = 10, .response = testing::status_answer(503, "ServiceUnavailable", "no")});

@@ -53,13 +53,20 @@ void add_queues(Text& text, const OperatorMetrics::Sources& sources) {
   auto depth = Build::gauge("workqueue_depth", "Keys that wait.");
   auto adds = Build::counter("workqueue_adds_total", "Keys added.");
   auto retries = Build::counter("workqueue_retries_total", "Keys tried again.");
-  for (const auto& [name, read] : sources.queues) {
-    const kube::QueueCounts counts = read();
-    depth.add({{"name", name}}, std::uint64_t{counts.depth});
-    adds.add({{"name", name}}, counts.adds);
-    retries.add({{"name", name}}, counts.retries);
+  auto unfinished = Build::gauge("workqueue_unfinished_work_seconds",
+                                 "Since when workers are at what they do, summed.");
+  auto longest = Build::gauge("workqueue_longest_running_processor_seconds",
+                              "Since when the slowest worker is at what it does.");
+  for (const auto& queue : sources.queues) {
+    const kube::QueueCounts counts = queue.counts();
+    const kube::Running running = queue.running();
+    depth.add({{"name", queue.name}}, std::uint64_t{counts.depth});
+    adds.add({{"name", queue.name}}, counts.adds);
+    retries.add({{"name", queue.name}}, counts.retries);
+    unfinished.add({{"name", queue.name}}, seconds(running.unfinished));
+    longest.add({{"name", queue.name}}, seconds(running.longest));
   }
-  for (const Build* build : {&depth, &adds, &retries}) text.add(*build);
+  for (const Build* build : {&depth, &adds, &retries, &unfinished, &longest}) text.add(*build);
 }
 
 void add_plan(Text& text, const reconcile::PlanReconciler::Counts& plan) {
@@ -84,7 +91,6 @@ void add_pods(Text& text, const reconcile::PodSliceReconciler::Counts& pods) {
 }
 
 void add_transport(Text& text, const kube::PacedTransport::Counts& transport) {
-  text.add(Build::counter("rest_client_requests_total", "Requests but watches."), transport.calls);
   text.add(Build::counter("rest_client_retries_total", "Requests tried again."), transport.retries);
   text.add(Build::counter("rest_client_throttled_total", "Requests that had to wait."),
            transport.throttled);
@@ -124,12 +130,22 @@ struct OperatorMetrics::Parts {
         results(prometheus::BuildCounter()
                     .Name("espalier_operator_writes_total")
                     .Help("Keys worked on, by how it ended: ok, or the kind of the error.")
-                    .Register(registry)) {}
+                    .Register(registry)),
+        requests(prometheus::BuildCounter()
+                     .Name("rest_client_requests_total")
+                     .Help("Requests but watches, by how they were answered.")
+                     .Register(registry)),
+        request_durations(prometheus::BuildHistogram()
+                              .Name("rest_client_request_duration_seconds")
+                              .Help("How long an answer took.")
+                              .Register(registry)) {}
 
   Sources sources;
   prometheus::Registry registry;
   prometheus::Family<prometheus::Histogram>& durations;
   prometheus::Family<prometheus::Counter>& results;
+  prometheus::Family<prometheus::Counter>& requests;
+  prometheus::Family<prometheus::Histogram>& request_durations;
 };
 
 OperatorMetrics::OperatorMetrics(Sources sources)
@@ -145,6 +161,21 @@ void OperatorMetrics::worked(const std::string& queue, Duration took,
     const std::string how =
         result ? std::string("ok") : std::string(kube::name_of(result.error().kind));
     parts_->results.Add({{"name", queue}, {"result", how}}).Increment();
+  } catch (const std::exception&) {
+    // A figure less; nothing depends on it.
+  }
+}
+
+void OperatorMetrics::asked(kube::Method method, const Result<kube::Response>& answer,
+                            Duration took) {
+  try {
+    const std::string name(kube::name_of(method));
+    const std::string code = answer ? std::to_string(answer->status) : "<error>";
+    parts_->requests.Add({{"code", code}, {"method", name}}).Increment();
+    parts_->request_durations
+        .Add({{"verb", name}},
+             prometheus::Histogram::BucketBoundaries{0.005, 0.025, 0.1, 0.5, 1, 5, 30})
+        .Observe(seconds(took));
   } catch (const std::exception&) {
     // A figure less; nothing depends on it.
   }

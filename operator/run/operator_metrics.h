@@ -12,6 +12,7 @@
 
 #include "base/time.h"
 #include "kube/informer.h"
+#include "kube/run/controller.h"
 #include "kube/run/paced_transport.h"
 #include "kube/work_queue.h"
 #include "operator/certificates/ca_rotation.h"
@@ -25,7 +26,12 @@ class OperatorMetrics {
   // Read at each scrape, from the scraping thread.
   struct Sources {
     std::function<bool()> leads;
-    std::vector<std::pair<std::string, std::function<kube::QueueCounts()>>> queues;  // by name
+    struct Queue {
+      std::string name;
+      std::function<kube::QueueCounts()> counts;
+      std::function<kube::Running()> running;
+    };
+    std::vector<Queue> queues;
     std::function<reconcile::PlanReconciler::Counts()> plan;
     std::function<reconcile::PodSliceReconciler::Counts()> pods;
     std::function<std::vector<certificates::Expiry>()> expiries;
@@ -40,6 +46,9 @@ class OperatorMetrics {
 
   // One key of a queue was worked on.
   void worked(const std::string& queue, Duration took, const kube::Reconciled& result);
+
+  // One request was answered, or not.
+  void asked(kube::Method method, const Result<kube::Response>& answer, Duration took);
 
   // The exposition text, version 0.0.4.
   [[nodiscard]] std::string text();

@@ -369,15 +369,22 @@ http::Reply Operator::document(std::string_view path) {
 Status Operator::serve() {
   OperatorMetrics::Sources sources;
   sources.leads = [this] { return leads(); };
-  sources.queues = {{"plans", [this] { return writers_->counts(); }},
-                    {"statuses", [this] { return status_writers_->counts(); }},
-                    {"certificates", [this] { return signers_->counts(); }}};
+  const auto add_queue = [&sources](const char* name, const auto& controller) {
+    sources.queues.push_back({name, [&controller] { return controller.counts(); },
+                              [&controller] { return controller.running(); }});
+  };
+  add_queue("plans", *writers_);
+  add_queue("statuses", *status_writers_);
+  add_queue("certificates", *signers_);
   sources.expiries = [this] { return certificates_->expiries(); };
   sources.plan = [this] { return reconciler_->counts(); };
   sources.pods = [this] { return pod_slices_->counts(); };
   sources.transport = [this] { return paced_->counts(); };
   for (const auto& informer : informers_) sources.informers.push_back(informer.get());
   metrics_ = std::make_unique<OperatorMetrics>(std::move(sources));
+  paced_->observe([this](kube::Method method, const Result<kube::Response>& answer, Duration took) {
+    metrics_->asked(method, answer, took);
+  });
   if (options_.metrics.empty()) return {};
   auto at = http::parse_listen_address(options_.metrics);
   if (!at) return within("--metrics", at);

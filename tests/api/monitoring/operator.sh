@@ -21,9 +21,15 @@ agent 1
 request agent1 mine node1 >/dev/null
 check "it signs a certificate" wait_until 60 has_certificate mine
 
-# What has only just begun to be exported grows from the next scrape on.
+# What has only just begun to be exported grows from the next scrape on: a policy that changes is work until it is seen.
 linux_node 3
-worked() { [ -n "$(values 'sum by (name) (rate(workqueue_work_duration_seconds_count[1m])) > 0')" ]; }
+grows() { [ -n "$(values "sum(rate($1[1m])) > 0")" ]; }
+worked() {
+  grows workqueue_work_duration_seconds_count && grows rest_client_request_duration_seconds_count && return
+  kubectl patch ipsecpolicy cluster --type merge -p "{\"spec\": {\"priority\": $((++priority))}}" >/dev/null
+  return 1
+}
+priority=100
 check "Prometheus sees it work" wait_until 60 worked
 curl -sf http://127.0.0.1:9465/metrics >/run/metrics
 check "the operator exports what the table says" "$ESPALIER_ROOT/tests/monitoring/exports.py" operator /run/metrics "$ESPALIER_ROOT/docs/metrics.md"
