@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # cert-manager signs instead of the operator's CA: an approved request becomes a CertificateRequest, its certificate comes back, the issuer's
 # CA is trusted, and its end told; what the issuer refuses fails with its words. cert-manager comes after the operator, which waits with nothing
-# else for it. Its controller is played here; the CRD has the fields that matter.
+# else for it. Its CRD is its own (lab/cert-manager), its controller is played here.
 source "$ESPALIER_ROOT/tests/api/operator/operators.sh"
 
 for i in 1 2; do
@@ -16,44 +16,7 @@ check "  and plans" wait_until 30 kubectl get nodepolicy node1
 in_log() { grep -q "$1" "$API_LOGS/operator-one.log"; }
 check "  and its log says what it misses" wait_until 30 in_log 'following failed.*CertificateRequest'
 
-kubectl apply --server-side -f - >/dev/null <<'Y'
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: certificaterequests.cert-manager.io, annotations: {api-approved.kubernetes.io: unapproved}}
-spec:
-  group: cert-manager.io
-  scope: Namespaced
-  names: {kind: CertificateRequest, listKind: CertificateRequestList, plural: certificaterequests, singular: certificaterequest}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    subresources: {status: {}}
-    schema:
-      openAPIV3Schema:
-        type: object
-        properties:
-          spec:
-            type: object
-            required: [issuerRef, request]
-            properties:
-              request: {type: string, format: byte}
-              duration: {type: string}
-              isCA: {type: boolean}
-              usages: {type: array, items: {type: string, enum: [digital signature, server auth, client auth]}}
-              issuerRef: {type: object, required: [name], properties: {name: {type: string}, kind: {type: string}, group: {type: string}}}
-          status:
-            type: object
-            properties:
-              certificate: {type: string, format: byte}
-              ca: {type: string, format: byte}
-              conditions:
-                type: array
-                items:
-                  type: object
-                  required: [type, status]
-                  properties: {type: {type: string}, status: {type: string}, reason: {type: string}, message: {type: string}}
-Y
+kubectl apply --server-side -f "$("$ESPALIER_ROOT/lab/cert-manager/fetch")/cert-manager.io_certificaterequests.yaml" >/dev/null
 kubectl wait --for condition=Established --timeout 60s crd certificaterequests.cert-manager.io >/dev/null
 check "cert-manager comes, and is followed" wait_until 60 in_log 'known.*CertificateRequest'
 
