@@ -80,9 +80,13 @@ class WorkQueue {
     Item& item = at->second;
     item.waiting = item.ready = false;
     item.working = true;
+    last_waited_ = now - item.due;
     ++working_;
     return at->first;
   }
+
+  // How long the key that take() gave last had been due.
+  [[nodiscard]] Duration last_waited() const { return last_waited_; }
 
   // Worked well: forgets its failures. With `again_at`, it comes back then (a periodic check).
   void done(TimePoint now, const Key& key, std::optional<TimePoint> again_at = std::nullopt) {
@@ -196,6 +200,7 @@ class WorkQueue {
   }
 
   QueueBounds bounds_;
+  Duration last_waited_{};
   Items items_;
   std::set<Delayed> delayed_;
   std::set<Ready> ready_;

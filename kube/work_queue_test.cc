@@ -27,6 +27,20 @@ TEST(WorkQueue, AKeyWaitsOnce) {
   EXPECT_EQ(queue.counts().adds, 2U);
 }
 
+TEST(WorkQueue, TellsHowLongAKeyHadBeenDue) {
+  Queue queue;
+  queue.add(kStart, "a");
+  queue.add_at(kStart + 5s, "later");
+  EXPECT_EQ(queue.take(kStart + 2s), "a");
+  EXPECT_EQ(queue.last_waited(), 2s);
+  EXPECT_EQ(queue.take(kStart + 6s), "later");
+  EXPECT_EQ(queue.last_waited(), 1s) << "from when it was due, not from when it was added";
+  queue.add(kStart + 7s, "a");  // while it is worked on
+  queue.done(kStart + 9s, "a");
+  EXPECT_EQ(queue.take(kStart + 9s), "a");
+  EXPECT_EQ(queue.last_waited(), 0s) << "nobody could take it before";
+}
+
 TEST(WorkQueue, AddedDuringTheWorkIsWorkedOnOnceMore) {
   Queue queue;
   queue.add(kStart, "a");

@@ -21,6 +21,12 @@
 
 namespace espalier::kube {
 
+// One piece of work.
+struct Pace {
+  Duration queued{};  // it had been due for so long
+  Duration worked{};
+};
+
 // What the workers are at. Both grow while one is stuck.
 struct Running {
   Duration unfinished{};  // since they began, summed over them
@@ -33,7 +39,7 @@ class Controller {
   using Work = std::function<Reconciled(const Key&)>;
   // After each piece of work, on its thread: how long it took and how it went. For metrics and
   // logs.
-  using Observer = std::function<void(const Key&, Duration took, const Reconciled&)>;
+  using Observer = std::function<void(const Key&, const Pace&, const Reconciled&)>;
 
   explicit Controller(Work work, QueueBounds bounds = {})
       : work_(std::move(work)), queue_(bounds) {}
@@ -91,11 +97,12 @@ class Controller {
         wait(lock, now);
         continue;
       }
+      const Duration queued = queue_.last_waited();
       const auto begun = begun_.insert(now);
       lock.unlock();
       const Reconciled result = work_(*key);
       const TimePoint end = process::monotonic_now();
-      if (observer_) observer_(*key, end - now, result);
+      if (observer_) observer_(*key, {queued, end - now}, result);
       lock.lock();
       begun_.erase(begun);
       finish(queue_, end, *key, result);

@@ -111,7 +111,7 @@ void Cluster::Parts::begin(const std::string& stored) {
       plan::known_features(), process::wall_time_text);
   writers = std::make_unique<kube::Controller<NodeObject>>(
       [this](NodeObject object) { return statuses->write(*client, object); });
-  writers->observe([this](NodeObject object, Duration, const kube::Reconciled& result) {
+  writers->observe([this](NodeObject object, const kube::Pace&, const kube::Reconciled& result) {
     // A conflict is written again at once.
     if (result || result.error().kind == kube::ErrorKind::kConflict) return;
     tell(EventId::kStatusUnwritten,

@@ -127,6 +127,10 @@ struct OperatorMetrics::Parts {
                       .Name("workqueue_work_duration_seconds")
                       .Help("How long working on one key took.")
                       .Register(registry)),
+        waits(prometheus::BuildHistogram()
+                  .Name("workqueue_queue_duration_seconds")
+                  .Help("How long a key had been due when a worker took it.")
+                  .Register(registry)),
         results(prometheus::BuildCounter()
                     .Name("espalier_operator_writes_total")
                     .Help("Keys worked on, by how it ended: ok, or the kind of the error.")
@@ -143,6 +147,7 @@ struct OperatorMetrics::Parts {
   Sources sources;
   prometheus::Registry registry;
   prometheus::Family<prometheus::Histogram>& durations;
+  prometheus::Family<prometheus::Histogram>& waits;
   prometheus::Family<prometheus::Counter>& results;
   prometheus::Family<prometheus::Counter>& requests;
   prometheus::Family<prometheus::Histogram>& request_durations;
@@ -152,12 +157,12 @@ OperatorMetrics::OperatorMetrics(Sources sources)
     : parts_(std::make_unique<Parts>(std::move(sources))) {}
 OperatorMetrics::~OperatorMetrics() = default;
 
-void OperatorMetrics::worked(const std::string& queue, Duration took,
+void OperatorMetrics::worked(const std::string& queue, const kube::Pace& pace,
                              const kube::Reconciled& result) {
   try {
-    parts_->durations
-        .Add({{"name", queue}}, prometheus::Histogram::BucketBoundaries{0.001, 0.01, 0.1, 1, 10})
-        .Observe(seconds(took));
+    const prometheus::Histogram::BucketBoundaries bounds{0.001, 0.01, 0.1, 1, 10};
+    parts_->durations.Add({{"name", queue}}, bounds).Observe(seconds(pace.worked));
+    parts_->waits.Add({{"name", queue}}, bounds).Observe(seconds(pace.queued));
     const std::string how =
         result ? std::string("ok") : std::string(kube::name_of(result.error().kind));
     parts_->results.Add({{"name", queue}, {"result", how}}).Increment();

@@ -45,7 +45,7 @@ class OperatorMetrics {
   OperatorMetrics& operator=(const OperatorMetrics&) = delete;
 
   // One key of a queue was worked on.
-  void worked(const std::string& queue, Duration took, const kube::Reconciled& result);
+  void worked(const std::string& queue, const kube::Pace& pace, const kube::Reconciled& result);
 
   // One request was answered, or not.
   void asked(kube::Method method, const Result<kube::Response>& answer, Duration took);

@@ -174,9 +174,9 @@ kube::Informer* Operator::follow(const kube::Resource& resource, kube::Selection
 
 template <typename Key, typename Describe>
 void Operator::observe(kube::Controller<Key>& controller, const char* queue, Describe describe) {
-  controller.observe([this, queue, describe](const Key& key, Duration took,
+  controller.observe([this, queue, describe](const Key& key, const kube::Pace& pace,
                                              const kube::Reconciled& result) {
-    metrics_->worked(queue, took, result);
+    metrics_->worked(queue, pace, result);
     if (result || stopped_ || result.error().kind == kube::ErrorKind::kConflict) return;
     log_.warn("it failed and is tried again",
               {{"queue", queue}, {"object", describe(key)}, {"error", result.error().to_string()}});
