@@ -56,7 +56,8 @@ int operate(kube::Transport& transport, certificates::SigningKeys& keys) {
   Controller answers([&](const kube::ObjectKey& key) {
     return certificates.reconcile_request(key, process::wall_now());
   });
-  const auto observe = [](const kube::ObjectKey& key, Duration, const kube::Reconciled& result) {
+  const auto observe = [](const kube::ObjectKey& key, const kube::Pace&,
+                          const kube::Reconciled& result) {
     if (!result) say("problem " + key.to_string() + ": " + result.error().to_string());
   };
   ca.observe(observe);
