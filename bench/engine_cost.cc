@@ -159,7 +159,8 @@ int run(std::uint32_t count, const std::string& pki) {
     table->set_trust({"edge", "trust", "ca.crt"},
                      tunnel::TrustAnchors{*trust, *provider.trust_info(*trust)});
     (void)node->controller.start(TimePoint(std::chrono::seconds(1000)), "");
-    node->controller.apply_plan(TimePoint(std::chrono::seconds(1000)), plan_of(node->number, count),
+    node->controller.apply_plan(TimePoint(std::chrono::seconds(1000)),
+                                std::make_shared<plan::NodePlan>(plan_of(node->number, count)),
                                 table);
   }
   const auto before = resident_kb();

@@ -401,10 +401,14 @@ void Agent::Parts::mark_leaving(bool leaving) {
 void Agent::Parts::carry_out() {
   const TimePoint now = process::monotonic_now();
   plan_given = now;
-  controller->apply_plan(now, tunnel::opened(*wanted, releases->in_force()), secrets);
+  const tunnel::Releases& open = releases->in_force();
+  // The one plan of all where nothing is released: it is large.
+  controller->apply_plan(
+      now, open.empty() ? wanted : std::make_shared<plan::NodePlan>(tunnel::opened(*wanted, open)),
+      secrets);
   std::set<std::string> before = std::exchange(without_sas, {});
   for (const plan::ConnectionPlan& connection : wanted->connections) {
-    if (tunnel::is_in_clear(connection, releases->in_force())) {
+    if (tunnel::is_in_clear(connection, open)) {
       (void)controller->down(now, connection.name);
       without_sas.insert(connection.name);
     } else if (before.contains(connection.name)) {

@@ -23,7 +23,7 @@ Status Controller::start(TimePoint now, std::string_view journal) {
   return core_->start(journal);
 }
 
-void Controller::apply_plan(TimePoint now, plan::NodePlan plan,
+void Controller::apply_plan(TimePoint now, std::shared_ptr<const plan::NodePlan> plan,
                             std::shared_ptr<const Credentials> credentials) {
   core_->now = now;
   core_->apply_plan(std::move(plan), std::move(credentials));

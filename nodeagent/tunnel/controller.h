@@ -67,9 +67,10 @@ class Controller {
   // make: then policies without a template that lost their index cannot be told from others'.
   [[nodiscard]] Status start(TimePoint now, std::string_view journal);
 
-  // Wanted from now on. The table must hold what the plan refers to; a connection whose Secrets are
-  // missing stays blocked and says so. An equal plan with equal credentials changes nothing.
-  void apply_plan(TimePoint now, plan::NodePlan plan,
+  // Wanted from now on; not null. The table must hold what the plan refers to; a connection whose
+  // Secrets are missing stays blocked and says so. An equal plan with equal credentials changes
+  // nothing.
+  void apply_plan(TimePoint now, std::shared_ptr<const plan::NodePlan> plan,
                   std::shared_ptr<const Credentials> credentials);
 
   // Who the pods are that the plan's policies select. Before the first call, and with nullopt,

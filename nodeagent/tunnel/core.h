@@ -131,7 +131,8 @@ struct Core {
             std::vector<telemetry::EventField> fields = {}) const;
 
   // ---- planning.cc: a new plan
-  void apply_plan(plan::NodePlan wanted, std::shared_ptr<const Credentials> secrets);
+  void apply_plan(std::shared_ptr<const plan::NodePlan> next,
+                  std::shared_ptr<const Credentials> secrets);
   void update_link(Link& link, std::shared_ptr<const plan::ConnectionPlan> wanted);
   [[nodiscard]] std::vector<ike::ChildSaId> reshape(Link& link);
   void close_slot(Link& link, std::size_t index);

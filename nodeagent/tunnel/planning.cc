@@ -39,8 +39,8 @@ constexpr Duration kRetireBound = std::chrono::minutes(5);
 
 }  // namespace
 
-void Core::apply_plan(plan::NodePlan wanted, std::shared_ptr<const Credentials> secrets) {
-  auto next = std::make_shared<const plan::NodePlan>(std::move(wanted));
+void Core::apply_plan(std::shared_ptr<const plan::NodePlan> next,
+                      std::shared_ptr<const Credentials> secrets) {
   credentials = std::move(secrets);
 
   std::set<ChildKey> keys;

@@ -85,7 +85,8 @@ void SimulatedNode::kill() {
 }
 
 void SimulatedNode::apply(plan::NodePlan plan) {
-  controller_->apply_plan(cluster_.now(), std::move(plan), credentials);
+  controller_->apply_plan(cluster_.now(), std::make_shared<plan::NodePlan>(std::move(plan)),
+                          credentials);
   settle();
 }
 
