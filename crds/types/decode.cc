@@ -229,6 +229,12 @@ tl::unexpected<Error> first_of(const Problems& problems) {
               problem.detail);
 }
 
+template <typename Kind>
+Result<std::shared_ptr<const Kind>> shared(DecodedKind<Kind> decoded) {
+  if (!decoded.object) return first_of(decoded.problems);
+  return std::shared_ptr<const Kind>(std::make_shared<Kind>(std::move(*decoded.object)));
+}
+
 }  // namespace
 
 Decoded decode(Document&& document) {
@@ -265,17 +271,12 @@ Result<std::shared_ptr<const Kind>> decode_as(Document&& document) {
 
 template <>
 Result<std::shared_ptr<const NodePolicy>> decode_as<NodePolicy>(Document&& document) {
-  auto decoded = decode_node_policy(std::move(document));
-  if (!decoded.object) return first_of(decoded.problems);
-  return std::shared_ptr<const NodePolicy>(
-      std::make_shared<NodePolicy>(std::move(*decoded.object)));
+  return shared(decode_node_policy(std::move(document)));
 }
 
 template <>
 Result<std::shared_ptr<const PodSlice>> decode_as<PodSlice>(Document&& document) {
-  auto decoded = decode_pod_slice(std::move(document));
-  if (!decoded.object) return first_of(decoded.problems);
-  return std::shared_ptr<const PodSlice>(std::make_shared<PodSlice>(std::move(*decoded.object)));
+  return shared(decode_pod_slice(std::move(document)));
 }
 
 template Result<std::shared_ptr<const IPsecPolicy>> decode_as<IPsecPolicy>(Document&&);

@@ -1,7 +1,5 @@
 #include "nodeagent/follow/local_pods.h"
 
-#include <algorithm>
-
 namespace espalier::follow {
 
 namespace {
@@ -66,14 +64,15 @@ void LocalPods::look_at(const PodName& name) {
 
 KnownPods LocalPods::known() {
   plan::PodSlices::Changes changes = slices_.take_changes();
-  for (crds::PodSlice& slice : changes.written) chosen_[slice.meta.name] = std::move(slice.spec);
-  for (const std::string& name : changes.deleted) chosen_.erase(name);
-  KnownPods known;
-  for (const auto& [name, slice] : chosen_) {
-    auto& of = known.selected[slice.policy];
-    of.insert(of.end(), slice.addresses.begin(), slice.addresses.end());
+  for (crds::PodSlice& slice : changes.written) {
+    const std::string name = slice.meta.name;
+    chosen_[name] = std::make_shared<const crds::PodSlice>(std::move(slice));
   }
-  for (auto& [policy, addresses] : known.selected) std::sort(addresses.begin(), addresses.end());
+  for (const std::string& name : changes.deleted) chosen_.erase(name);
+  std::vector<std::shared_ptr<const crds::PodSlice>> all;
+  for (const auto& [name, slice] : chosen_) all.push_back(slice);
+  KnownPods known;
+  known.selected = plan::pods_of(all);
   for (const auto& [name, one] : pods_) {
     if (!namespaces_.contains(name.first)) continue;
     const auto& addresses = one.pod.addresses.empty() ? one.expected : one.pod.addresses;

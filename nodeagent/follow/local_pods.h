@@ -8,14 +8,15 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "operator/plan/pods_of_policies.h"
 #include "operator/plan/pod_slices.h"
+#include "operator/plan/pods_of_policies.h"
 #include "operator/reconcile/pods/selected_pods.h"
 
 namespace espalier::follow {
@@ -62,7 +63,7 @@ class LocalPods {
   std::set<std::string> namespaces_;
   std::map<PodName, Known> pods_;
   std::map<PodName, std::vector<IpAddress>> expected_;  // of pods that are not known yet
-  std::map<std::string, crds::PodSliceSpec> chosen_;    // by slice
+  std::map<std::string, std::shared_ptr<const crds::PodSlice>> chosen_;  // by name
 };
 
 }  // namespace espalier::follow

@@ -32,14 +32,18 @@ std::string owner_in_cluster(const Prefix& block,
 
 }  // namespace
 
-std::string refusal_of(const crds::Tunnel& tunnel,
-                       const std::vector<const crds::NodeEndpoint*>& nodes, const World& world) {
+std::vector<Prefix> remote_blocks(const crds::Tunnel& tunnel) {
   std::vector<Prefix> remotes = tunnel.spec.remote.subnets;
   if (remotes.empty()) {
     for (const IpAddress& address : tunnel.spec.remote.addresses)
       remotes.push_back(Prefix::host(address));
   }
-  for (const Prefix& remote : remotes) {
+  return remotes;
+}
+
+std::string refusal_of(const crds::Tunnel& tunnel,
+                       const std::vector<const crds::NodeEndpoint*>& nodes, const World& world) {
+  for (const Prefix& remote : remote_blocks(tunnel)) {
     const std::string whose = owner_in_cluster(remote, nodes, world);
     if (!whose.empty())
       return fmt::format("{} overlaps {}; the cluster's own traffic is for IPsecPolicy",

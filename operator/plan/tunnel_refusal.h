@@ -11,6 +11,9 @@
 
 namespace espalier::plan {
 
+// What its remote end is: the subnets, else the peer's addresses; empty: any peer.
+[[nodiscard]] std::vector<Prefix> remote_blocks(const crds::Tunnel& tunnel);
+
 // "10.96.0.0/12 overlaps the Service range …", or empty: it may. Of `world` what is neither a node
 // nor a policy; `nodes` are the world's, by name (Contest::nodes()).
 [[nodiscard]] std::string refusal_of(const crds::Tunnel& tunnel,

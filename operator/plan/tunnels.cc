@@ -58,11 +58,7 @@ class TunnelWriter {
   // False if the Tunnel cannot be carried out.
   bool add_rules(ChildPlan& child, const std::optional<IpAddress>& local_address) {
     std::vector<Prefix> locals = spec_.local.subnets;
-    std::vector<Prefix> remotes = spec_.remote.subnets;
-    if (remotes.empty()) {
-      for (const IpAddress& address : spec_.remote.addresses)
-        remotes.push_back(Prefix::host(address));
-    }
+    const std::vector<Prefix> remotes = remote_blocks(tunnel_);
     if (std::string why = refusal_of(tunnel_, contest_.nodes(), world_); !why.empty()) {
       refuse(std::move(why));
       return false;

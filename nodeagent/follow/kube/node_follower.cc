@@ -41,8 +41,7 @@ NodeFollower::NodeFollower(kube::Transport& transport, kube::Executor& executor,
                 save_soon();
               },
               [this](const std::string& kind, const kube::ApiError& error) {
-                handlers_.on_event(
-                    {EventId::kApiServerTrouble, {{"kind", kind}, {"detail", error.to_string()}}});
+                tell_trouble(kind, error);
               }},
              options_.seed),
       pod_watch_(transport, executor, {options_.node},
@@ -51,8 +50,7 @@ NodeFollower::NodeFollower(kube::Transport& transport, kube::Executor& executor,
                     save_soon();
                   },
                   [this](const std::string& kind, const kube::ApiError& error) {
-                    handlers_.on_event({EventId::kApiServerTrouble,
-                                        {{"kind", kind}, {"detail", error.to_string()}}});
+                    tell_trouble(kind, error);
                   }},
                  options_.seed + 20),
       secrets_(
@@ -83,6 +81,10 @@ NodeFollower::~NodeFollower() {
 
 void NodeFollower::tell(EventId id, std::string_view key, std::string value) {
   handlers_.on_event({id, {{key, std::move(value)}}});
+}
+
+void NodeFollower::tell_trouble(const std::string& kind, const kube::ApiError& error) {
+  handlers_.on_event({EventId::kApiServerTrouble, {{"kind", kind}, {"detail", error.to_string()}}});
 }
 
 void NodeFollower::start(std::string_view stored) {

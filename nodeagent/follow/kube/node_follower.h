@@ -86,6 +86,7 @@ class NodeFollower {
   void save_soon();
   void save();
   void tell(telemetry::EventId id, std::string_view key, std::string value);
+  void tell_trouble(const std::string& kind, const kube::ApiError& error);
 
   kube::Executor& executor_;
   const Options options_;
