@@ -6,12 +6,15 @@
 #include <csignal>
 #include <cstring>
 #include <list>
+#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/process/fd.h"
 
 extern char** environ;
 
@@ -22,36 +25,30 @@ using Clock = std::chrono::steady_clock;
 
 struct Process {
   pid_t pid = -1;
-  std::array<int, 2> fds{-1, -1};  // what its standard output and standard error are read from
+  std::array<process::Fd, 2> fds;  // what its standard output and standard error are read from
   Clock::time_point until;
   Ran* ran = nullptr;
 
-  [[nodiscard]] bool open() const { return fds[0] >= 0 || fds[1] >= 0; }
+  [[nodiscard]] bool open() const { return fds[0].valid() || fds[1].valid(); }
   std::string& text(std::size_t i) const { return i == 0 ? ran->out : ran->err; }
 };
 
-void close_fd(int& fd) {
-  if (fd >= 0) ::close(fd);
-  fd = -1;
-}
-
 bool start(const Arguments& command, Process& process) {
-  std::array<std::array<int, 2>, 2> pipes{{{-1, -1}, {-1, -1}}};
-  for (auto& one : pipes) {
-    if (::pipe2(one.data(), O_CLOEXEC) != 0) {
+  std::array<process::Fd, 2> written;
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
       process.ran->err = std::string("pipe: ") + std::strerror(errno);
-      for (auto& each : pipes) {
-        close_fd(each[0]);
-        close_fd(each[1]);
-      }
       return false;
     }
+    process.fds[i] = process::Fd(ends[0]);
+    written[i] = process::Fd(ends[1]);
   }
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, pipes[0][1], 1);
-  posix_spawn_file_actions_adddup2(&actions, pipes[1][1], 2);
+  posix_spawn_file_actions_adddup2(&actions, written[0].get(), 1);
+  posix_spawn_file_actions_adddup2(&actions, written[1].get(), 2);
   std::vector<std::string> words = command;
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);
@@ -59,12 +56,7 @@ bool start(const Arguments& command, Process& process) {
   argv.push_back(nullptr);
   const int error = ::posix_spawnp(&process.pid, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  for (std::size_t i = 0; i < pipes.size(); ++i) {
-    close_fd(pipes[i][1]);
-    process.fds[i] = pipes[i][0];
-  }
   if (error == 0) return true;
-  for (int& fd : process.fds) close_fd(fd);
   process.ran->status = 127;
   process.ran->err = command[0] + ": " + std::strerror(error);
   return false;
@@ -72,16 +64,15 @@ bool start(const Arguments& command, Process& process) {
 
 void read_some(Process& process, std::size_t i) {
   std::array<char, 65536> buffer{};
-  const ssize_t got = ::read(process.fds[i], buffer.data(), buffer.size());
+  const ssize_t got = ::read(process.fds[i].get(), buffer.data(), buffer.size());
   if (got > 0) {
     process.text(i).append(buffer.data(), static_cast<std::size_t>(got));
   } else if (got == 0 || errno != EINTR) {
-    close_fd(process.fds[i]);
+    process.fds[i].reset();
   }
 }
 
 void end(Process& process) {
-  for (int& fd : process.fds) close_fd(fd);
   int status = 0;
   while (::waitpid(process.pid, &status, 0) < 0 && errno == EINTR) {
   }
@@ -101,7 +92,7 @@ std::vector<Ran> ProcessRunner::run(const std::vector<Arguments>& commands,
       Process process;
       process.ran = &all[next];
       process.until = Clock::now() + patience;
-      if (start(commands[next], process)) running.push_back(process);
+      if (start(commands[next], process)) running.push_back(std::move(process));
       ++next;
     }
     std::vector<pollfd> waits;
@@ -110,8 +101,8 @@ std::vector<Ran> ProcessRunner::run(const std::vector<Arguments>& commands,
     for (Process& process : running) {
       until = std::min(until, process.until);
       for (std::size_t i = 0; i < process.fds.size(); ++i) {
-        if (process.fds[i] < 0) continue;
-        waits.push_back({process.fds[i], POLLIN, 0});
+        if (!process.fds[i].valid()) continue;
+        waits.push_back({process.fds[i].get(), POLLIN, 0});
         whose.emplace_back(&process, i);
       }
     }
@@ -127,7 +118,7 @@ std::vector<Ran> ProcessRunner::run(const std::vector<Arguments>& commands,
       if (process->open() && Clock::now() >= process->until) {
         process->ran->timed_out = true;
         ::kill(process->pid, SIGKILL);
-        for (int& fd : process->fds) close_fd(fd);
+        for (process::Fd& fd : process->fds) fd.reset();
       }
       if (process->open()) {
         ++process;
