@@ -116,9 +116,7 @@ void own_inbound_stands(Core& core, IkeSa& sa, ChildSa& child) {
     // rekeys any more.
     if (ChildSa* old = sa.find_child(own.child.replaces);
         old != nullptr && old->state == ChildSa::State::kInstalled) {
-      old->replaced_by = sa.crossing->peer_child;
-      old->state = ChildSa::State::kReplaced;
-      old->rekey_at = kNever;
+      old->give_way_to(sa.crossing->peer_child);
     }
     child.state = ChildSa::State::kInstalled;
     child.outbound_keys.reset();
@@ -247,9 +245,7 @@ void on_own_child_installed(Core& core, IkeSa& sa, const Status& status) {
   child_up(core, sa, *child);
   if (old != nullptr && old->state != ChildSa::State::kDeleting &&
       old->state != ChildSa::State::kDraining) {
-    old->replaced_by = child->info.id;
-    old->state = ChildSa::State::kReplaced;
-    old->rekey_at = kNever;
+    old->give_way_to(child->info.id);
     old->remove_at = kNever;
     queue_delete(core, sa, old->info.id);
   }

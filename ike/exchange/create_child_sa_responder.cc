@@ -184,9 +184,7 @@ void peer_child_stands(Core& core, IkeSa& sa, const Status& status) {
     return;
   }
   // The peer, who began, deletes the old one; should it forget to, we do.
-  old->replaced_by = id;
-  old->state = ChildSa::State::kReplaced;
-  old->rekey_at = kNever;
+  old->give_way_to(id);
   old->remove_at = core.now + core.settings.give_up * 3;
 }
 

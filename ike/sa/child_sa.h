@@ -26,8 +26,8 @@ struct ChildSa {
   bool outbound_asked = false;  // the kernel was asked for it and may have it
   bool outbound_installed = false;
   bool began = false;  // we began the exchange that made it
-  std::uint64_t rank =
-      0;  // the beginning of that exchange's lower nonce: of two alike the lower goes
+  // The beginning of that exchange's lower nonce: of two alike the lower goes.
+  std::uint64_t rank = 0;
   ChildSaId replaces = 0;
   ChildSaId replaced_by = 0;
   std::unique_ptr<crypto::EspKeys>
@@ -38,6 +38,13 @@ struct ChildSa {
   TimePoint release_at = kNever;
   TimePoint remove_at =
       kNever;  // while draining, or while waiting for the peer to delete what it replaced
+
+  // Its successor exists: it is not rekeyed any more, and goes by a Delete or at remove_at.
+  void give_way_to(ChildSaId successor) {
+    replaced_by = successor;
+    state = State::kReplaced;
+    rekey_at = kNever;
+  }
 };
 
 // What both ends agree on in IKE_AUTH or CREATE_CHILD_SA for one Child.
