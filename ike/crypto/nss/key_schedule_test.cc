@@ -1,4 +1,4 @@
-// The key schedule over the NSS provider, against NIST's vector and independently computed ones.
+// The key schedule over the NSS provider, against NIST's vectors and independently computed ones.
 #include "ike/crypto/key_schedule.h"
 
 #include <gtest/gtest.h>
@@ -71,6 +71,24 @@ TEST(KeySchedule, GivesNistsKeyingMaterial) {
       ASSERT_TRUE(pfs);
       EXPECT_EQ(to_hex(stream_of(*pfs)), head(vector["keymat_pfs"], keymat.size()));
     }
+  }
+}
+
+TEST(KeySchedule, GivesNistsSeeds) {
+  for (const Vector& vector : read_vectors("nist_ikev2_kdf.txt")) {
+    const PrfId prf = *find_prf(vector["prf"][0]);
+    Bytes nonces = vector["ni"];
+    append(nonces, vector["nr"]);
+    const std::array<ByteView, 1> first = {vector["gir"]};
+    auto seed = shared_provider().prf(prf, nonces, first);
+    ASSERT_TRUE(seed) << vector.name() << " " << seed.error().to_string();
+    EXPECT_EQ(to_hex(seed->view()), to_hex(vector["skeyseed"])) << vector.name();
+
+    const ByteView sk_d = ByteView(vector["dkm"]).first(key_size(prf));
+    const std::array<ByteView, 2> again = {vector["gir_new"], nonces};
+    auto rekeyed = shared_provider().prf(prf, sk_d, again);
+    ASSERT_TRUE(rekeyed);
+    EXPECT_EQ(to_hex(rekeyed->view()), to_hex(vector["skeyseed_rekeyed"])) << vector.name();
   }
 }
 

@@ -17,7 +17,7 @@ std::uint64_t number_of(ByteView bytes) {
   return number;
 }
 
-TEST(Prf, GivesRfc4231sMacs) {
+TEST(Prf, GivesRfc4231sAndRfc4868sMacs) {
   for (const Vector& vector : read_vectors("hmac_sha2.txt")) {
     const Bytes& data = vector["data"];
     const std::array<ByteView, 1> whole = {data};
@@ -36,6 +36,19 @@ TEST(Prf, GivesRfc4231sMacs) {
       ASSERT_TRUE(many);
       EXPECT_EQ(to_hex(many->view()), to_hex(mac)) << vector.name();
     }
+  }
+}
+
+TEST(Integ, IsRfc4868sAuthenticator) {
+  for (const Vector& vector : read_vectors("rfc4868_auth.txt")) {
+    const IntegId integ = *find_integ(vector["integ"][0]);
+    EXPECT_EQ(vector["key"].size(), key_size(integ)) << vector.name();
+    const std::array<ByteView, 1> data = {vector["data"]};
+    auto mac = shared_provider().prf(*find_prf(vector["prf"][0]), vector["key"], data);
+    ASSERT_TRUE(mac) << mac.error().to_string();
+    EXPECT_EQ(to_hex(mac->view()), to_hex(vector["mac"])) << vector.name();
+    EXPECT_EQ(to_hex(mac->view().first(icv_size(EncrId::kAesCbc, integ))), to_hex(vector["icv"]))
+        << vector.name();
   }
 }
 
