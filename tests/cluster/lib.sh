@@ -1,0 +1,41 @@
+# Sourced by the tests of this folder, on the control plane's machine of lab/cluster: checks, what can be done to the API server and the nodes, and
+#
+#   helm_installs [OPTION…]      installs the chart and waits until every agent is ready; two checks
+#   agents_ready                 the DaemonSet has rolled out
+#   agent_pid N                  the agent's process on node N
+#   policy ENFORCEMENT [MORE]    applies IPsecPolicy cluster, for all three kinds of traffic; MORE is more of its spec: ', ppk: {…}'
+#   policy_ready [NAME]          Ready, in the generation that was applied last
+#   between N M                  a pcap filter: packets between two nodes or their pods
+# shellcheck shell=bash
+# shellcheck source=tests/checks.sh
+source "$ESPALIER_ROOT/tests/checks.sh"
+source "$ESPALIER_ROOT/lab/kubernetes/apiserver.sh"
+source "$ESPALIER_ROOT/lab/kubernetes/nodes.sh"
+source "$ESPALIER_ROOT/tests/chart.sh"
+
+# shellcheck disable=SC2034  # for an upgrade
+helm_values=(--set image.pullPolicy=Never --set operator.logFormat=text --set agent.logFormat=text)
+agents_ready() { kubectl rollout status daemonset/espalier-agent -n espalier-system --timeout 400s; }
+helm_installs() {
+  # shellcheck disable=SC2154  # tests/chart.sh sets it
+  check "helm installs" helm install espalier "$chart" -n espalier-system --create-namespace "${helm_values[@]}" "$@"
+  check "the agents are ready" agents_ready
+}
+agent_pid() { on "$1" pgrep -f '^/usr/bin/espalier-agent '; }
+
+policy() {
+  kubectl apply -f - <<Y
+apiVersion: espalier.io/v1alpha1
+kind: IPsecPolicy
+metadata: {name: cluster}
+spec: {enforcement: $1, traffic: [NodeToNode, PodToPod, PodToNode], authentication: {type: X509}${2:-}}
+Y
+}
+policy_ready() {
+  local name=${1:-cluster}
+  [ "$(kubectl get ipsecpolicy "$name" -o jsonpath='{.metadata.generation} {.status.conditions[?(@.type=="Ready")].status}')" = \
+    "$(kubectl get ipsecpolicy "$name" -o jsonpath='{.status.conditions[?(@.type=="Ready")].observedGeneration}') True" ]
+}
+
+_of_node() { echo "(host 10.10.0.1$1 or net 10.244.$1.0/24 or host fd00:10::1$1 or net fd00:244:$1::/64)"; }
+between() { echo "$(_of_node "$1") and $(_of_node "$2")"; }
