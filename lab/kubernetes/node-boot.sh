@@ -1,6 +1,7 @@
 #!/bin/bash
 # The first process of a node's virtual machine: network, containerd, kubelet, kube-proxy. NODE and CLUSTER (the folder of the control plane,
-# read-only) stand on the kernel's command line. What it says goes to the serial line, which is a log of the control plane.
+# read-only) stand on the kernel's command line. What it says goes to the serial line, which is a log of the control plane. A machine whose
+# number is above NODES is outside of the cluster: it has the network alone.
 export HOME=/root
 argument() { sed -n "s/.*\b$1=\([^ ]*\).*/\1/p" /proc/cmdline; }
 mount -t proc proc /proc
@@ -19,9 +20,12 @@ mkdir -p "$cluster"
 mount --bind "/mnt$cluster" "$cluster"
 exec </dev/null >/dev/ttyS0 2>&1
 PATH=$(cat "$cluster/programs"):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+login() { dropbear -F -E -s -r "$cluster/host_key" -p 22 >/run/dropbear.log 2>&1; }
 say() { echo "node$n $(cut -d' ' -f1 /proc/uptime) s: $*"; }
 
 hostname "node$n"
+outside=''
+[ "$n" -le "$(argument NODES)" ] || outside=yes
 modprobe -a br_netfilter veth bridge nf_tables nft_masq nft_nat nft_fib_ipv4 nft_fib_ipv6 nft_numgen nft_ct nft_xfrm nf_conntrack esp4 esp6 xfrm_user virtio_blk ext4 vxlan
 ip link set lo up
 ip link set eth0 up
@@ -31,7 +35,7 @@ ip route add default via 10.10.0.1
 ip -6 route add default via fd00:10::1
 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 via4=10.10.0.1 via6=fd00:10::1
-if [ "$(argument NETWORK)" = vxlan ]; then
+if [ "$(argument NETWORK)" = vxlan ] && [ -z "$outside" ]; then
   via4=10.245.0.1 via6=fd00:245::1
   ip link add vxlan0 type vxlan id 1 dstport 8472 local "10.10.0.1$n" nolearning
   ip addr add "${via4}$n/24" dev vxlan0
@@ -45,6 +49,12 @@ for ((m = 1; m <= $(argument NODES); m++)); do
   ip route add "10.244.$m.0/24" via "$via4$m"
   ip -6 route add "fd00:244:$m::/64" via "$via6$m"
 done
+if [ -n "$outside" ]; then
+  say "outside of the cluster"
+  login
+  echo o >/proc/sysrq-trigger
+  sleep 5
+fi
 mkdir -p /sys/fs/cgroup/init
 for process in $(cat /sys/fs/cgroup/cgroup.procs); do echo "$process" >/sys/fs/cgroup/init/cgroup.procs 2>/dev/null; done
 for controller in cpuset cpu io memory pids; do echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control; done
@@ -102,7 +112,7 @@ kube-proxy --config /run/k/proxy.yaml >/run/k/proxy.log 2>&1 &
 kubelet --config /run/k/kubelet.yaml --kubeconfig "$cluster/node$n.kubeconfig" --hostname-override "node$n" \
   --node-ip "10.10.0.1$n,fd00:10::1$n" >/run/k/kubelet.log 2>&1 &
 kubelet=$!
-dropbear -F -E -s -r "$cluster/host_key" -p 22 >/run/k/dropbear.log 2>&1 &
+login &
 say started
 wait "$kubelet"
 say "kubelet ended"
