@@ -12,8 +12,9 @@ namespace {
 constexpr Duration kTakeOver = std::chrono::seconds(3);
 
 // Of two IKE SAs that crossed, the one whose Ni is lower goes, much as section 2.8.2 has it of
-// rekeys (of this, RFC 7296 says nothing); its initiator deletes it. Either may have been rekeyed
-// meanwhile, by either end; one that is still being made is looked at when it stands.
+// rekeys (of this, RFC 7296 says nothing); its initiator deletes it. One that is still being made
+// is looked at when it stands, and that is not at the same time at both ends: either may have been
+// rekeyed meanwhile, by either end, so what its handshake said decides.
 void resolve_duplicates(Core& core, IkeSa& sa) {
   const Duration young = core.settings.give_up * 5;  // longer than a handshake can take
   for (IkeSa* other : core.of_connection(sa.connection_id)) {
@@ -22,7 +23,7 @@ void resolve_duplicates(Core& core, IkeSa& sa) {
       continue;
     }
     IkeSa& loser = sa.first_nonce < other->first_nonce ? sa : *other;
-    if (!loser.initiator) continue;
+    if (!loser.began) continue;
     Task task;
     task.kind = Task::Kind::kDeleteIkeSa;
     task.reason = Reason::kNone;
@@ -75,6 +76,7 @@ void established(Core& core, IkeSa& sa, bool initial_contact) {
   sa.established = core.now;
   sa.last_heard = core.now;
   sa.first_nonce = handshake->ni;
+  sa.began = sa.initiator;
   sa.ppk_used = handshake->ppk_index.has_value();
   sa.keys.sk_pi.wipe();  // they prove the identities, and have done so
   sa.keys.sk_pr.wipe();

@@ -64,7 +64,8 @@ Result<IkeSa*> make_successor(Core& core, IkeSa& old, const IkeRekey& ike, ByteV
   next.peer_fragments = old.peer_fragments;
   next.ppk_used = old.ppk_used;
   next.peer_id = old.peer_id;
-  next.first_nonce = ike.ni;
+  next.first_nonce = old.first_nonce;
+  next.began = old.began;
   next.established = core.now;
   start_timers(core, next);
   ++core.counters.ike_sas_rekeyed;

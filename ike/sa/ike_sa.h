@@ -174,7 +174,10 @@ struct IkeSa {
   crypto::IkeSuite suite;
   crypto::IkeKeys keys;
   std::uint64_t seal_counter = 0;  // the explicit IV of what we send
-  Bytes first_nonce;               // Ni of the exchange that made it: of two, the lower goes
+  // Of the handshake that it goes back to over all rekeys, and whether we began that: of two IKE
+  // SAs the one with the lower goes.
+  Bytes first_nonce;
+  bool began = false;
 
   std::uint32_t next_request_id = 0;  // of ours
   std::uint32_t peer_request_id = 0;  // that we expect next

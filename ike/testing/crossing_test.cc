@@ -50,6 +50,47 @@ TEST(Crossing, AChildThatWaitedForALateAnswerFollowsTheIkeSaThatStands) {
   expect_one_usable_pair(pair);
 }
 
+// Found by the search (seed 3215): both begin, and a hears late that its IKE SA stands; meanwhile
+// the other one, which b began, is rekeyed, by either end. Both ends still agree which of the two
+// goes.
+TEST(Crossing, OfTwoIkeSaInitsLeavesOneWhereTheOtherIsRekeyedBeforeItStands) {
+  const std::string by_a =
+      "a -> b  INFORMATIONAL request 2: HDR, SK {D(IKE)}\n"
+      "b -> a  INFORMATIONAL response 2: HDR, SK {}\n";
+  const std::string by_b =
+      "b -> a  INFORMATIONAL request 0: HDR, SK {D(IKE)}\n"
+      "a -> b  INFORMATIONAL response 0: HDR, SK {}\n";
+  for (const bool a_rekeys : {true, false}) {
+    std::size_t of_a = 0, of_b = 0;
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      SCOPED_TRACE(std::string(a_rekeys ? "a" : "b") + " rekeys, seed " + std::to_string(seed));
+      Pair pair(seed);
+      pair.hold = [](const std::string& line) {
+        return line.starts_with("b -> a  IKE_AUTH response");
+      };
+      pair.a.initiate(1);
+      pair.b.initiate(1);
+      pair.run();
+      Node& rekeys = a_rekeys ? pair.a : pair.b;
+      for (const IkeSaView& sa : rekeys.ike_sas()) {
+        if (sa.initiator != a_rekeys) rekeys.command(RekeyIkeSa{sa.id});
+      }
+      pair.run();
+      pair.hold = {};
+      pair.clear_transcript();
+      pair.release();
+      pair.run_with_traffic(pair.a, pair.b, 5s, 10ms);
+      if (pair.transcript() == by_a) ++of_a;
+      if (pair.transcript() == by_b) ++of_b;
+      expect_nothing_lost(pair);
+      expect_one_usable_pair(pair);
+    }
+    EXPECT_EQ(of_a + of_b, 20U) << "one Delete, by the end that began the IKE SA";
+    EXPECT_GT(of_a, 0U);
+    EXPECT_GT(of_b, 0U);
+  }
+}
+
 // Both have lost the Child and begin another at the same time: RFC 7296 section 2.8 lets the two
 // stand beside each other; one of them, the same at both ends, is deleted by the end that began it.
 void both_create(Pair& pair) {
