@@ -80,7 +80,7 @@ void end_ike_sa(Core& core, IkeSa& sa, Reason reason) {
   IkeSa* next = sa.replaced_by != 0 ? core.find(sa.replaced_by) : nullptr;
   if (next != nullptr && !sa.children.empty()) move_children(core, sa, *next);
   remove_all_children(core, sa, reason);
-  if (sa.established != TimePoint{}) {
+  if (sa.established != TimePoint{} && !sa.failed) {  // one that failed has been reported
     core.report(IkeSaDown{sa.id, sa.connection_id, reason, sa.replaced_by != 0});
   }
   sa.tasks.clear();

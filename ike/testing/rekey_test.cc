@@ -1,4 +1,6 @@
 // Rekeys and Deletes, alone and crossing (RFC 7296 sections 1.3, 2.8 and 2.25).
+#include <algorithm>
+
 #include <gmock/gmock.h>
 
 #include "ike/testing/expectations.h"
@@ -113,6 +115,21 @@ TEST(Delete, OfTheIkeSaTakesEverything) {
   for (Node* node : {&pair.a, &pair.b}) {
     EXPECT_THAT(node->ike_sas(), IsEmpty());
     EXPECT_EQ(node->kernel_inbound() + node->kernel_outbound(), 0U);
+  }
+}
+
+// Whoever was told keeps the IKE SA a moment to repeat its answer: that it goes then is no news.
+TEST(Delete, OfTheIkeSaIsReportedOnceAtEachEnd) {
+  Pair pair;
+  pair.establish();
+  pair.a.command(TerminateConnection{1});
+  pair.run_for(30s);
+  for (const Node* node : {&pair.a, &pair.b}) {
+    EXPECT_EQ(
+        std::count_if(node->events().begin(), node->events().end(),
+                      [](const Event& event) { return std::holds_alternative<IkeSaDown>(event); }),
+        1)
+        << node->name();
   }
 }
 
