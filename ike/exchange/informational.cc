@@ -26,10 +26,12 @@ void linger(Core& core, IkeSa& sa) {
   sa.remove_at = core.now + core.settings.give_up;
 }
 
-// Another IKE SA that stands with the same peer.
+// Another IKE SA that stands with the same peer; one that replaces this one, or that this one was
+// to replace, is no other.
 IkeSa* standing_beside(Core& core, const IkeSa& sa) {
   for (IkeSa* other : core.of_connection(sa.connection_id)) {
-    if (other->id != sa.id && other->alive() && auth::same_identity(other->peer_id, sa.peer_id)) {
+    if (other->first_nonce != sa.first_nonce && other->alive() &&
+        auth::same_identity(other->peer_id, sa.peer_id)) {
       return other;
     }
   }
@@ -60,16 +62,16 @@ void yield_children(Core& core, IkeSa& sa, IkeSa& next) {
 }
 
 void end_by_peer(Core& core, IkeSa& sa, Reason reason) {
-  if (IkeSa* heir = heir_of(core, sa)) {
-    move_children(core, sa, *heir);
-    core.schedule(*heir);
-    sa.replaced_by = heir->id;
-  } else if (IkeSa* next = standing_beside(core, sa)) {
-    yield_children(core, sa, *next);
+  IkeSa* next = heir_of(core, sa);
+  if (next != nullptr && !next->failed) {
+    move_children(core, sa, *next);
+    core.schedule(*next);
     sa.replaced_by = next->id;
+  } else if ((next = standing_beside(core, sa)) != nullptr) {
+    yield_children(core, sa, *next);
   }
   remove_all_children(core, sa, reason);
-  core.report(IkeSaDown{sa.id, sa.connection_id, reason, sa.replaced_by != 0});
+  core.report(IkeSaDown{sa.id, sa.connection_id, reason, next != nullptr});
   linger(core, sa);
 }
 

@@ -86,6 +86,8 @@ void hand_over(Core& core, IkeSa& old, IkeSa& next) {
   old.replaced_by = next.id;
   old.rekey_at = kNever;
   old.liveness_at = kNever;
+  // The peer, who made it, may have closed it already, and what it took over with it.
+  if (next.failed) remove_all_children(core, next, Reason::kPeerDeleted);
   core.schedule(next);
 }
 

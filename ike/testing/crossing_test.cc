@@ -1,4 +1,6 @@
 // Crossings that the random search found, written down (RFC 7296 sections 2.8 and 2.25).
+#include <algorithm>
+
 #include "ike/testing/expectations.h"
 
 namespace espalier::ike::testing {
@@ -252,6 +254,78 @@ TEST(Crossing, ADeleteThatWasAskedForDuringTheRekeyOfTheIkeSaIsNotForgotten) {
   for (const Node* node : {&pair.a, &pair.b}) {
     EXPECT_TRUE(node->ike_sas().empty()) << node->name() << describe(pair);
     EXPECT_TRUE(node->failures().empty());
+  }
+}
+
+// No Child and nothing in either kernel, now; no IKE SA once the last words are not repeated.
+void expect_nothing_left(Pair& pair) {
+  pair.run_for(1s);
+  for (const Node* node : {&pair.a, &pair.b}) {
+    EXPECT_TRUE(node->child_sas().empty()) << node->name() << "\n" << describe(pair);
+    EXPECT_EQ(node->kernel_inbound() + node->kernel_outbound(), 0U) << node->name();
+  }
+  pair.run_for(40s);
+  for (const Node* node : {&pair.a, &pair.b}) EXPECT_TRUE(node->ike_sas().empty());
+}
+
+// Found by the search (seed 7316): both rekey the IKE SA; b's request comes through, and b closes
+// its successor before a has heard that the first one is closed, too. a's Child waits at the first
+// for the answer to a's own request: it goes with the two, for nothing is left to take it over.
+TEST(Crossing, AChildThatWaitsGoesWhereThePeerClosesBothIkeSas) {
+  Pair pair;
+  pair.establish();
+  pair.clear_transcript();
+  pair.allow = [](const std::string& line) {
+    return !line.starts_with("a -> b  CREATE_CHILD_SA request");
+  };
+  pair.hold = [](const std::string& line) {
+    return line.starts_with("b -> a  INFORMATIONAL request 1");
+  };
+  pair.a.command(RekeyIkeSa{ike_sa(pair.a)});
+  pair.b.command(RekeyIkeSa{ike_sa(pair.b)});
+  pair.run();
+  pair.b.command(TerminateConnection{1});
+  pair.run();
+  pair.release();
+  pair.run();
+  EXPECT_EQ(pair.transcript(),
+            "a -> b  CREATE_CHILD_SA request 2: HDR, SK {SA, Nonce, KE} (lost)\n"
+            "b -> a  CREATE_CHILD_SA request 0: HDR, SK {SA, Nonce, KE}\n"
+            "a -> b  CREATE_CHILD_SA response 0: HDR, SK {SA, Nonce, KE}\n"
+            "b -> a  INFORMATIONAL request 1: HDR, SK {D(IKE)} (held)\n"
+            "b -> a  INFORMATIONAL request 0: HDR, SK {D(IKE)}\n"
+            "a -> b  INFORMATIONAL response 0: HDR, SK {}\n"
+            "a -> b  INFORMATIONAL response 1: HDR, SK {}\n");
+  expect_nothing_left(pair);
+}
+
+// The same, whichever of b's messages are the late ones, and whoever wins the crossing.
+TEST(Crossing, OfIkeSaRekeysLeavesNothingWhereThePeerClosesThemAll) {
+  const std::vector<std::vector<std::string>> late = {
+      {"b -> a  INFORMATIONAL request 1"},
+      {"b -> a  CREATE_CHILD_SA response"},
+      {"b -> a  CREATE_CHILD_SA response", "b -> a  INFORMATIONAL request 1"},
+      {"a -> b  CREATE_CHILD_SA request", "b -> a  INFORMATIONAL request 1"},
+  };
+  for (const auto& lines : late) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      SCOPED_TRACE(lines.front() + ", seed " + std::to_string(seed));
+      Pair pair(seed);
+      pair.establish();
+      pair.hold = [&](const std::string& line) {
+        return std::any_of(lines.begin(), lines.end(),
+                           [&](const std::string& start) { return line.starts_with(start); });
+      };
+      pair.a.command(RekeyIkeSa{ike_sa(pair.a)});
+      pair.b.command(RekeyIkeSa{ike_sa(pair.b)});
+      pair.run();
+      pair.b.command(TerminateConnection{1});
+      pair.run();
+      pair.hold = {};
+      pair.release();
+      pair.run();
+      expect_nothing_left(pair);
+    }
   }
 }
 
