@@ -118,7 +118,8 @@ int main(int argc, char** argv) {
   app.add_option("--nss-database", database,
                  "NSS database folder (cert9.db, key4.db); left out: none is used");
   app.add_option("--nss-password-file", password_file, "Its password: lines of TOKEN:PASSWORD");
-  app.add_flag("--fips", options.fips, "Switch NSS to FIPS mode; what is offered, manifests say");
+  app.add_flag("--fips", options.fips,
+               "Switch NSS to FIPS mode, and offer approved algorithms alone");
   auto* crypto = app.add_option(
       "--crypto-threads", threads,
       "Threads for public-key work, 0: on the main one (default: cores less one, at most 4)");

@@ -212,8 +212,28 @@ PrfId prf_of(IntegId id) {
   return PrfId::kHmacSha2_256;
 }
 
-Status not_fips(const std::string& keyword) {
-  return fail(Code::kInvalid, {}, fmt::format("{} is not allowed in FIPS mode", keyword));
+// FIPS 140 approves these: AES by FIPS 197, the curves by SP 800-186, the MODP groups by SP 800-56A
+// appendix D. Every PRF and integrity algorithm that has a keyword is HMAC with SHA-2.
+bool approved(EncrSpec spec) {
+  return spec.id != EncrId::kChaCha20Poly1305;
+}
+bool approved(DhId id) {
+  return id != DhId::kCurve25519;
+}
+
+template <typename T, std::size_t N>
+Status all_approved(const std::vector<T>& values, const std::array<Keyword<T>, N>& table,
+                    std::size_t count) {
+  const auto bad = std::find_if_not(values.begin(), values.end(),
+                                    [](const T& value) { return approved(value); });
+  if (bad == values.end()) return {};
+  std::string others;
+  for (const Keyword<T>& keyword : std::span(table).first(count)) {
+    if (!approved(keyword.value)) continue;
+    others += (others.empty() ? "" : ", ") + std::string(keyword.text);
+  }
+  return fail(Code::kInvalid, {},
+              fmt::format("{} is not allowed in FIPS mode; allowed: {}", to_string(*bad), others));
 }
 
 }  // namespace
@@ -474,20 +494,14 @@ std::vector<EspProposal> default_esp_proposals(bool /*fips*/) {
 }
 
 Status check_fips(const IkeProposal& proposal) {
-  for (const DhId id : proposal.dh) {
-    if (id == DhId::kCurve25519) return not_fips(to_string(id));
-  }
   return check_fips(EspProposal{proposal.encr, proposal.integ, proposal.dh});
 }
 
 Status check_fips(const EspProposal& proposal) {
-  for (const EncrSpec& spec : proposal.encr) {
-    if (spec.id == EncrId::kChaCha20Poly1305) return not_fips(to_string(spec));
+  if (auto status = all_approved(proposal.encr, kEncrKeywords, kEncrCanonical); !status) {
+    return status;
   }
-  for (const DhId id : proposal.dh) {
-    if (id == DhId::kCurve25519) return not_fips(to_string(id));
-  }
-  return {};
+  return all_approved(proposal.dh, kDhKeywords, kDhCanonical);
 }
 
 }  // namespace espalier::ike::crypto

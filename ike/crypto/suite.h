@@ -145,7 +145,7 @@ struct EspProposal {
 [[nodiscard]] std::vector<EspProposal> default_esp_proposals(bool fips);
 
 // The library's FIPS mode does not police algorithms, so this list does: no ChaCha20-Poly1305, no
-// curve25519. The error names the first keyword that is not allowed.
+// curve25519. The error names the first keyword that is not allowed, and what is in its place.
 [[nodiscard]] Status check_fips(const IkeProposal& proposal);
 [[nodiscard]] Status check_fips(const EspProposal& proposal);
 

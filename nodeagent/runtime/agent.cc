@@ -260,7 +260,7 @@ Status Agent::Parts::start() {
   ports.journal = journal.get();
   ports.guard = guard.get();
   ports.events = &happenings;
-  tunnel::Options chances;
+  tunnel::Options chances{.fips = provider->fips()};  // by --fips, the machine or the database
   if (auto status =
           provider->random({reinterpret_cast<std::uint8_t*>(&chances.seed), sizeof chances.seed});
       !status) {

@@ -188,9 +188,14 @@ std::optional<telemetry::Failure> failure_of(const Link& link, const Dates& date
   if (link.blocked) {
     failure.at = dates.at(link.blocked_at);
     failure.side = telemetry::Side::kLocal;
-    failure.reason = word_for(*link.blocked);
     failure.sentence = link.blocked->to_string();
-    failure.what_to_do = remedy_for(*link.blocked);
+    if (link.not_approved) {
+      failure.reason = "NotApproved";
+      failure.what_to_do = "Name what is allowed there, or run the agent without FIPS mode.";
+    } else {
+      failure.reason = word_for(*link.blocked);
+      failure.what_to_do = remedy_for(*link.blocked);
+    }
     return failure;
   }
   if (!link.last_failure) return std::nullopt;

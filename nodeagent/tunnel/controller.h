@@ -53,6 +53,7 @@ struct Options {
   Duration drain_bound = std::chrono::seconds(60);
   Duration repair_pause = std::chrono::seconds(1);  // between two repairs of policies
   std::uint64_t seed = 0;                           // of the chances above
+  bool fips = false;  // the library is in FIPS mode: nothing is offered but what fips.h allows
 };
 
 class Controller {

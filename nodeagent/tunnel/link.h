@@ -88,6 +88,7 @@ struct Link {
   std::string local_identity;
   std::string remote_identity;
   std::optional<Error> blocked;  // why the engine does not have it
+  bool not_approved = false;     // `blocked` is about FIPS mode
   TimePoint blocked_at{};
   // Ids under which the engine still has what this connection was before; they go when the new one
   // stands, or at `until`.

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "nodeagent/tunnel/core.h"
+#include "nodeagent/tunnel/fips.h"
 
 namespace espalier::tunnel {
 
@@ -179,6 +180,7 @@ void Core::close_slot(Link& link, std::size_t index) {
 
 bool Core::configure(Link& link, const plan::ConnectionPlan* before) {
   const plan::ConnectionPlan& wanted = *link.plan;
+  link.not_approved = false;
   const auto block = [&](Error error) {
     if (!link.blocked || !(*link.blocked == error)) {
       link.blocked_at = now;
@@ -203,6 +205,12 @@ bool Core::configure(Link& link, const plan::ConnectionPlan* before) {
   for (const Slot& slot : link.slots) children.push_back(slot.plan);
   auto config = engine_config(wanted, children, *local, *credentials);
   if (!config) return block(std::move(config.error()));
+  if (options.fips) {
+    if (auto held = hold_to_fips(config->connection); !held) {
+      link.not_approved = true;
+      return block(std::move(held.error()));
+    }
+  }
   link.blocked.reset();
   link.local_identity = std::move(config->local_identity);
   link.remote_identity = std::move(config->remote_identity);
