@@ -231,18 +231,18 @@ TEST(CertificateAuthority, SignsWhatOpenSslTakes) {
   EXPECT_THAT(openssl.run("verify -x509_strict -CAfile ca.crt" + at + " ca.crt"),
               HasSubstr("ca.crt: OK"));
   EXPECT_THAT(
-      openssl.run("x509 -in node.crt -noout -text"),
-      AllOf(HasSubstr("Subject: O = espalier.io, CN = node1"),
-            HasSubstr("DNS:node1.nodes.example.com"), HasSubstr("Digital Signature"),
-            HasSubstr("X509v3 Extended Key Usage"), HasSubstr("ipsec Internet Key Exchange"),
-            HasSubstr("CA:FALSE"), HasSubstr("Not After : Dec 24 12:00:00 2026 GMT"),
+      openssl.run("x509 -in node.crt -noout -text -nameopt rfc2253"),
+      AllOf(HasSubstr("Subject: CN=node1,O=espalier.io"), HasSubstr("DNS:node1.nodes.example.com"),
+            HasSubstr("Digital Signature"), HasSubstr("X509v3 Extended Key Usage"),
+            HasSubstr("ipsec Internet Key Exchange"), HasSubstr("CA:FALSE"),
+            HasSubstr("Not After : Dec 24 12:00:00 2026 GMT"),
             HasSubstr("X509v3 Authority Key Identifier"),
             HasSubstr("X509v3 Subject Key Identifier"), HasSubstr("ecdsa-with-SHA256")));
   EXPECT_THAT(openssl.run("x509 -in ca.crt -noout -text"),
               AllOf(HasSubstr("CA:TRUE, pathlen:0"), HasSubstr("Certificate Sign, CRL Sign"),
                     HasSubstr("critical")));
-  EXPECT_THAT(openssl.run("req -in node.csr -noout -verify -subject"),
-              AllOf(HasSubstr("verify OK"), HasSubstr("O = espalier.io, CN = node1")));
+  EXPECT_THAT(openssl.run("req -in node.csr -noout -verify -subject -nameopt rfc2253"),
+              AllOf(HasSubstr("verify OK"), HasSubstr("CN=node1,O=espalier.io")));
   EXPECT_THAT(openssl.run("pkey -in ca.key -noout -check"), HasSubstr("Key is valid"));
 }
 
