@@ -3,10 +3,7 @@
 # an agent killed, the operator gone for five minutes, the API server restarted, another node rebooted, the chart upgraded. Nothing is lost that
 # the same cluster did not lose before Espalier was there, and on the wire goes nothing in clear.
 # lab: --nodes 3 --timeout 3600
-source "$ESPALIER_ROOT/tests/checks.sh"
-source "$ESPALIER_ROOT/lab/kubernetes/apiserver.sh"
-source "$ESPALIER_ROOT/lab/kubernetes/nodes.sh"
-source "$ESPALIER_ROOT/tests/chart.sh"
+source "$ESPALIER_ROOT/tests/cluster/lib.sh"
 
 check "a pod on each node is wanted" kubectl apply -f - <<'Y'
 apiVersion: apps/v1
@@ -52,47 +49,24 @@ state_of() { on "$1" sh -c 'ip xfrm state; ip xfrm policy; nft list tables; cat 
 for n in 1 2 3; do state_of $n >"/run/before-$n"; done
 as_before() { diff "/run/before-$1" <(state_of "$1"); }
 
-values=(--set image.pullPolicy=Never --set operator.logFormat=text --set agent.logFormat=text)
-check "helm installs" helm install espalier "$chart" -n espalier-system --create-namespace "${values[@]}"
-agents() { kubectl rollout status daemonset/espalier-agent -n espalier-system --timeout 400s; }
-check "the agents are ready" agents
-policy() {
-  kubectl apply -f - <<Y
-apiVersion: espalier.io/v1alpha1
-kind: IPsecPolicy
-metadata: {name: cluster}
-spec:
-  enforcement: $1
-  traffic: [NodeToNode, PodToPod, PodToNode]
-  authentication: {type: X509}
-Y
-}
-# Ready of the generation that was applied last.
-ready() {
-  [ "$(kubectl get ipsecpolicy cluster -o jsonpath='{.metadata.generation} {.status.conditions[?(@.type=="Ready")].status}')" = \
-    "$(kubectl get ipsecpolicy cluster -o jsonpath='{.status.conditions[?(@.type=="Ready")].observedGeneration}') True" ]
-}
-become() { policy "$1" && wait_until 300 ready; }
+helm_installs
+become() { policy "$1" && wait_until 300 policy_ready; }
 disturb "Preferred applied" become Preferred
 disturb "turned to Required" become Required
 kubectl get ipsecpolicies,nodepolicies 2>&1 | sed 's/^/     /'
 
-node_of() { echo "host 10.10.0.1$1 or net 10.244.$1.0/24 or host fd00:10::1$1 or net fd00:244:$1::/64"; }
-between="($(node_of 1)) and ($(node_of 2))"
 # Errors of IPsec on the nodes between which packets flow.
 errors() { for n in 1 2; do on $n cat /proc/net/xfrm_stat; done | grep -v '\b0$' || true; }
 before=$(errors)
 capture_start /run/wire.pcap
 
-rolled() { kubectl rollout restart daemonset/espalier-agent -n espalier-system && agents; }
+rolled() { kubectl rollout restart daemonset/espalier-agent -n espalier-system && agents_ready; }
 disturb "the agents rolled" rolled
 
 killed() {
-  local pid
-  pid=$(on 1 pgrep -f '^/usr/bin/espalier-agent ')
-  on 1 kill -9 "$pid"
+  on 1 kill -9 "$(agent_pid 1)"
   pause 3
-  wait_until 120 on 1 pgrep -f '^/usr/bin/espalier-agent ' && agents
+  wait_until 120 agent_pid 1 && agents_ready
 }
 disturb "an agent killed with SIGKILL" killed
 
@@ -110,13 +84,13 @@ back() { kubectl scale deployment espalier-operator -n espalier-system --replica
 disturb "the operator back" back
 disturb "the API server restarted" api_restart
 disturb "node 3 rebooted" reboot_3
-check "its agent is ready again" agents
-check "the policy is Ready" wait_until 300 ready
-upgraded() { helm upgrade espalier "$chart" -n espalier-system "${values[@]}" --set agent.logLevel=debug --wait --timeout 400s; }
+check "its agent is ready again" agents_ready
+check "the policy is Ready" wait_until 300 policy_ready
+upgraded() { helm upgrade espalier "$chart" -n espalier-system "${helm_values[@]}" --set agent.logLevel=debug --wait --timeout 400s; }
 disturb "helm upgrade" upgraded
 
 check "the capture is whole" capture_stop /run/wire.pcap
-check "between the two nodes went ESP and IKE only" capture_assert_only_esp_ike /run/wire.pcap "$between"
+check "between the two nodes went ESP and IKE only" capture_assert_only_esp_ike /run/wire.pcap "$(between 1 2)"
 equal "IPsec refused nothing on them" "$before" "$(errors)"
 
 check "helm uninstall" helm uninstall espalier -n espalier-system --timeout 300s

@@ -3,7 +3,7 @@
 # host
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-source "$here/rules.sh"
+source "$ESPALIER_ROOT/tests/monitoring/rules.sh"
 PROMETHEUS=$("$ESPALIER_ROOT/lab/prometheus/fetch")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -37,20 +37,9 @@ show
 counted() { [ "$(values "floor(sum($1{instance=\"node1\"}))")" -ge 50 ]; }
 
 note "packets that nobody should send: forged, from before the replay window, in clear"
-inject='
-import socket, struct, sys
-to, peer, spi = sys.argv[1], sys.argv[2], int(sys.argv[3], 16)
-esp = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ESP)
-for i in range(100):
-    esp.sendto(struct.pack(">II", spi, 1_000_000 + i) + bytes(80), (to, 0))
-    esp.sendto(struct.pack(">II", spi, 1) + bytes(80), (to, 0))
-clear = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-udp = struct.pack(">HHHH", 4321, 4321, 16, 0) + b"in clear"
-head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, socket.inet_aton(peer), socket.inet_aton(to))
-for i in range(100): clear.sendto(head + udp, (to, 0))'
 # By the SA that has carried most.
 inject() {
-  at wire python3 -c "$inject" "$(node_ip 1)" "$(node_ip 2)" "$(xfrm_list node1 in "$(node_ip 2)" | awk '{print $3, $4}' | sort -k 2n | awk 'END {print $1}')"
+  at wire "$ESPALIER_ROOT/tests/monitoring/inject.py" "$(node_ip 1)" "$(node_ip 2)" "$(xfrm_list node1 in "$(node_ip 2)" | awk '{print $3, $4}' | sort -k 2n | awk 'END {print $1}')"
 }
 inject
 check_fires EspalierPlaintextBlocked node1
