@@ -118,7 +118,7 @@ ready_message() { kubectl get "node/node$1" -o jsonpath='{.status.conditions[?(@
 # The agent stands still, so that nobody starts it again.
 on 2 kill -STOP "$(agent_pid 2)"
 check "an agent that does not answer: STATUS, and its node is not Ready" wait_until 120 eval '[ "$(ready 2)" = False ]'
-check "  which says whose word that is" grep -q 'espalier-cni' <<<"$(ready_message 2)"
+check "  which says whose word that is" grep -q '/run/espalier/pods.sock: the agent does not answer' <<<"$(ready_message 2)"
 note "$(ready_message 2)"
 check "a pod there" kubectl apply -f - <<'Y'
 apiVersion: v1
