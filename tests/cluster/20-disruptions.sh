@@ -5,22 +5,9 @@
 # lab: --nodes 3 --timeout 3600
 source "$ESPALIER_ROOT/tests/cluster/lib.sh"
 
-check "a pod on each node is wanted" kubectl apply -f - <<'Y'
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: app}
-spec:
-  selector: {matchLabels: {app: app}}
-  template:
-    metadata: {labels: {app: app}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers:
-      - {name: app, image: "registry.local/busybox:1", imagePullPolicy: Never, command: [sleep, "100000"]}
-Y
+check "a pod on each node is wanted" kubectl apply -f <(sleepers default app)
 check "  and runs" kubectl rollout status daemonset/app --timeout 240s
-ip_on() { kubectl get pods -l app=app --field-selector "spec.nodeName=node$1,status.phase=Running" -o jsonpath='{.items[0].status.podIP}'; }
-ip1=$(ip_on 1) ip2=$(ip_on 2)
+ip1=$(sleeper 1 default app status.podIP) ip2=$(sleeper 2 default app status.podIP)
 
 # disturb WHAT COMMAND…: the command succeeds while packets flow; what was lost is compared with $allowed, once that is known.
 allowed='' told=()

@@ -7,30 +7,12 @@ source "$ESPALIER_ROOT/tests/cluster/lib.sh"
 
 kubectl create namespace shop >/dev/null
 kubectl create namespace bank >/dev/null
-# pods NAMESPACE APP: one on each node.
-pods() {
-  cat <<Y
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: $2, namespace: $1}
-spec:
-  selector: {matchLabels: {ds: $2}}
-  template:
-    metadata: {labels: {ds: $2, app: $2}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers: [{name: $2, image: "registry.local/busybox:1", imagePullPolicy: Never, command: [sleep, "100000"]}]
----
-Y
-}
-check "pods are wanted" kubectl apply -f <(pods bank web; pods bank db; pods shop web)
+check "pods are wanted" kubectl apply -f <(sleepers bank web; sleepers bank db; sleepers shop web)
 for set in bank/web bank/db shop/web; do check "  $set run" kubectl rollout status "daemonset/${set#*/}" -n "${set%/*}" --timeout 240s; done
-pod_on() { kubectl get pods -n "$2" -l "ds=$3" --field-selector "spec.nodeName=node$1" -o jsonpath="{.items[0].$4}"; }
-ip_of() { pod_on "$1" "$2" "$3" status.podIP; }
 declare -A ip netns
 for set in bank/web bank/db shop/web; do
   for n in 1 2; do
-    ip[$set$n]=$(ip_of $n "${set%/*}" "${set#*/}")
+    ip[$set$n]=$(sleeper $n "${set%/*}" "${set#*/}" status.podIP)
     netns[$set$n]=$(netns_of $n "${ip[$set$n]}")
   done
 done
@@ -101,10 +83,10 @@ moves() {
     clear) check "  then all went in clear" test "$clear" -ge 200 ;;
   esac
 }
-label() { kubectl label pods -n bank -l ds=db "app=$1" --overwrite; }
+label() { kubectl label pods -n bank -l set=db "app=$1" --overwrite; }
 moves "pods relabelled, now selected" esp bank/db label web
 moves "pods relabelled, no more selected" clear bank/db label db
 moves "a namespace relabelled, now selected" esp shop/web kubectl label namespace shop confidential=true
 by_esp shop/web bank/db
-check "kubectl espalier explain" kubectl espalier explain "shop/$(pod_on 1 shop web metadata.name)" "shop/$(pod_on 2 shop web metadata.name)"
+check "kubectl espalier explain" kubectl espalier explain "shop/$(sleeper 1 shop web metadata.name)" "shop/$(sleeper 2 shop web metadata.name)"
 said "  says by which policy they are encrypted" 'is encrypted by child'

@@ -163,6 +163,6 @@ for peer in strongswan libreswan; do
   with_peer $peer
   [ "$_failed" -gt "$failed" ] || continue
   note "the agent of node1, then $peer"
-  kubectl logs -n espalier-system --tail 60 "$(kubectl get pods -n espalier-system -l app.kubernetes.io/component=agent --field-selector spec.nodeName=node1 -o name)" | sed 's/^/     /' || true
+  kubectl logs -n espalier-system --tail 60 "$(agent_of 1)" | sed 's/^/     /' || true
   outside log $peer | tail -n 60 | sed 's/^/     /' || true
 done

@@ -19,7 +19,6 @@ operator() {
   kubectl scale deployment espalier-operator -n espalier-system --replicas "$1" >/dev/null
   [ "$1" != 0 ] || wait_until 120 eval '[ -z "$(kubectl get pods -n espalier-system -l app.kubernetes.io/component=operator --no-headers 2>/dev/null)" ]'
 }
-agent_of() { kubectl get pods -n espalier-system -l app.kubernetes.io/component=agent --field-selector "spec.nodeName=node$1" -o name; }
 restart_agent() { kubectl delete -n espalier-system "$(agent_of "$1")" --wait=true >/dev/null; }
 
 note "a policy with an error"

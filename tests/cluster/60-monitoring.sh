@@ -9,21 +9,9 @@ source "$ESPALIER_ROOT/tests/monitoring/prometheus.sh"
 source "$ESPALIER_ROOT/tests/monitoring/rules.sh"
 PROMETHEUS=$("$ESPALIER_ROOT/lab/prometheus/fetch")
 
-check "a pod on each node is wanted" kubectl apply -f - <<'Y'
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: app}
-spec:
-  selector: {matchLabels: {app: app}}
-  template:
-    metadata: {labels: {app: app}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers: [{name: app, image: "registry.local/busybox:1", imagePullPolicy: Never, command: [sleep, "100000"]}]
-Y
+check "a pod on each node is wanted" kubectl apply -f <(sleepers default app)
 check "  and runs" kubectl rollout status daemonset/app --timeout 240s
-ip_on() { kubectl get pods -l app=app --field-selector "spec.nodeName=node$1" -o jsonpath='{.items[0].status.podIP}'; }
-ip1=$(ip_on 1) ip2=$(ip_on 2)
+ip1=$(sleeper 1 default app status.podIP) ip2=$(sleeper 2 default app status.podIP)
 helm_installs
 check "a policy, with short lives" policy Required ', esp: {lifetime: 60s}'
 check "  is Ready" wait_until 240 policy_ready
@@ -48,17 +36,14 @@ quiet() { [ -z "$(firing)" ]; }
 check "no alert fires" wait_until 60 quiet
 # A new plan, a handshake, and work for the operator, in the minute that the queries look at.
 check "a change" policy Required ', esp: {lifetime: 70s}'
-kubectl exec -n espalier-system "$(kubectl get pods -n espalier-system -l app.kubernetes.io/component=agent --field-selector spec.nodeName=node1 -o name)" -- \
-  espalierctl down node2/v6 >/dev/null
-kubectl exec -n espalier-system "$(kubectl get pods -n espalier-system -l app.kubernetes.io/component=agent --field-selector spec.nodeName=node1 -o name)" -- \
-  espalierctl up node2/v6 >/dev/null
+kubectl exec -n espalier-system "$(agent_of 1)" -- espalierctl down node2/v6 >/dev/null
+kubectl exec -n espalier-system "$(agent_of 1)" -- espalierctl up node2/v6 >/dev/null
 check "  is followed" wait_until 120 policy_ready
 pause 8
 check "every query of the dashboards returns something" "$ESPALIER_ROOT/tests/monitoring/dashboards.py" http://127.0.0.1:9090 \
   "$ESPALIER_ROOT/helm/espalier/files/dashboards" --set node=node1 --set peer=node2 cluster node pair operator
 show
 
-fires() { firing | has "^$1 $2\$"; }
 over() { ! fires "$1" "$2"; }
 check_fires() { check "$1 fires at $2" wait_until 120 fires "$1" "$2"; }
 

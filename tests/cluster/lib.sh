@@ -3,6 +3,9 @@
 #   helm_installs [OPTION…]      installs the chart and waits until every agent is ready; two checks
 #   agents_ready                 the DaemonSet has rolled out
 #   agent_pid N                  the agent's process on node N
+#   agent_of N                   the name of the agent's pod there: pod/NAME
+#   sleepers NAMESPACE NAME      prints a DaemonSet whose pods do nothing; their label `app` is NAME, and can be changed
+#   sleeper N NAMESPACE NAME FIELD   a field of its pod on node N: metadata.name, status.podIP
 #   policy ENFORCEMENT [MORE]    applies IPsecPolicy cluster, for all three kinds of traffic; MORE is more of its spec: ', ppk: {…}'
 #   policy_ready [NAME]          Ready, in the generation that was applied last
 #   between N M                  a pcap filter: packets between two nodes or their pods
@@ -22,6 +25,24 @@ helm_installs() {
   check "the agents are ready" agents_ready
 }
 agent_pid() { on "$1" pgrep -f '^/usr/bin/espalier-agent '; }
+agent_of() { kubectl get pods -n espalier-system -l app.kubernetes.io/component=agent --field-selector "spec.nodeName=node$1" -o name; }
+
+sleepers() {
+  cat <<Y
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: $2, namespace: $1}
+spec:
+  selector: {matchLabels: {set: $2}}
+  template:
+    metadata: {labels: {set: $2, app: $2}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{name: $2, image: "registry.local/busybox:1", imagePullPolicy: Never, command: [sleep, "100000"]}]
+---
+Y
+}
+sleeper() { kubectl get pods -n "$2" -l "set=$3" --field-selector "spec.nodeName=node$1,status.phase=Running" -o jsonpath="{.items[0].$4}"; }
 
 policy() {
   kubectl apply -f - <<Y

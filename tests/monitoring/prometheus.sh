@@ -8,7 +8,8 @@
 #   prometheus_ready
 #   values QUERY                     of the series of an instant query, one a line
 #   firing                           the alerts that fire, one a line: NAME INSTANCE
-# The last two wait for a second first, so that a loop around them leaves time to what they ask.
+#   fires ALERT INSTANCE             it fires now
+# The last three wait for a second first, so that a loop around them leaves time to what they ask.
 # shellcheck shell=bash
 
 prometheus_config() {
@@ -45,3 +46,4 @@ firing() {
   _prometheus api/v1/alerts | sed 's/},{/\n/g' |
     sed -n 's/.*"alertname":"\([A-Za-z]*\)".*"instance":"\([^"]*\)".*"state":"firing".*/\1 \2/p' | sort -u
 }
+fires() { firing | has "^$1 $2\$"; }

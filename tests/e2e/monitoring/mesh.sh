@@ -1,7 +1,7 @@
 # Sourced inside a machine by agents.sh and faults.sh: two nodes, Prometheus on the wire, no member of their mesh, and what it says.
 #
 #   watch_mesh          Prometheus, with the rules of $WORK, scrapes node1 and node2
-#   fires ALERT NODE    it fires now;  check_fires ALERT NODE   … within 90 seconds
+#   check_fires ALERT NODE   it fires within 90 seconds
 # shellcheck shell=bash
 source "$ESPALIER_ROOT/tests/e2e/lib.sh"
 source "$ESPALIER_ROOT/lab/espalier.sh"
@@ -20,5 +20,4 @@ watch_mesh() {
 }
 _scraped() { [ "$(values 'count(ipsec_build_info)')" = 2 ]; }
 
-fires() { firing | has "^$1 $2\$"; }
 check_fires() { check "$1 fires at $2" wait_for 90 fires "$1" "$2"; }
