@@ -52,9 +52,20 @@ void Core::settle(IkeSa& sa, ConnectionId id, std::shared_ptr<const Connection> 
   by_connection.emplace(id, sa.id);
 }
 
+// An earlier IKE SA whose Childs wait for their crossing to be settled may have `sa` for its heir.
+void Core::pass_on_inheritance(const IkeSa& sa) {
+  if (sa.replaced_by == 0) return;
+  for (IkeSa* other : of_connection(sa.connection_id)) {
+    if (other->replaced_by == sa.id) other->replaced_by = sa.replaced_by;
+    if (other->crossing && other->crossing->peer_ike_sa == sa.id)
+      other->crossing->peer_ike_sa = sa.replaced_by;
+  }
+}
+
 void Core::drop(IkeSa& sa) {
   const auto found = sas.find(sa.id);
   if (found == sas.end()) return;
+  pass_on_inheritance(sa);
   by_own_spi.erase(sa.own_spi());
   if (sa.counted_half_open) {
     half_open.remove(sa.half_open_key.first.address);

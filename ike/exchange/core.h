@@ -65,7 +65,8 @@ struct Core {
   IkeSa& create_sa(bool initiator, const Endpoint& local, const Endpoint& remote);
   void register_spi(IkeSa& sa);
   void settle(IkeSa& sa, ConnectionId id, std::shared_ptr<const Connection> connection);
-  // Takes an IKE SA out of every table. Its Childs must be gone or moved.
+  // Takes an IKE SA out of every table. Its Childs must be gone or moved. Whose heir it was has its
+  // successor for that.
   void drop(IkeSa& sa);
   [[nodiscard]] IkeSa* find(IkeSaId id);
   [[nodiscard]] IkeSa* find_by_spi(std::uint64_t own_spi);
@@ -89,6 +90,9 @@ struct Core {
   void report_failure(const IkeSa& sa, std::optional<std::size_t> child_index, Side side,
                       Reason reason, std::string text);
   void schedule(IkeSa& sa);
+
+ private:
+  void pass_on_inheritance(const IkeSa& sa);
 };
 
 }  // namespace espalier::ike::exchange

@@ -52,6 +52,74 @@ TEST(Crossing, AChildThatWaitedForALateAnswerFollowsTheIkeSaThatStands) {
   expect_one_usable_pair(pair);
 }
 
+// Of the IKE SAs that stand.
+IkeSaId newest_ike_sa(const Node& node) {
+  IkeSaId newest = 0;
+  for (const IkeSaView& sa : node.ike_sas()) {
+    if (sa.state == IkeSaState::kEstablished) newest = std::max(newest, sa.id);
+  }
+  return newest;
+}
+
+// Found by the search (seeds 12312, 32984): both rekey the IKE SA; b's request comes through, and a
+// rekeys the second IKE SA before it has heard what became of its own request. The second is gone
+// when b closes the first: a's Child, which waited there, belongs to the third.
+TEST(Crossing, AChildThatWaitsFollowsPastAnIkeSaThatIsGone) {
+  Pair pair;
+  pair.establish();
+  pair.clear_transcript();
+  pair.allow = [](const std::string& line) {
+    return !line.starts_with("a -> b  CREATE_CHILD_SA request 2");
+  };
+  pair.hold = [](const std::string& line) {
+    return line.starts_with("b -> a  INFORMATIONAL request 1");
+  };
+  pair.a.command(RekeyIkeSa{newest_ike_sa(pair.a)});
+  pair.b.command(RekeyIkeSa{newest_ike_sa(pair.b)});
+  pair.run();
+  pair.a.command(RekeyIkeSa{newest_ike_sa(pair.a)});
+  pair.run();
+  pair.hold = {};
+  pair.release();
+  pair.run_with_traffic(pair.a, pair.b, 100ms, 1ms);
+  EXPECT_EQ(pair.transcript(),
+            "a -> b  CREATE_CHILD_SA request 2: HDR, SK {SA, Nonce, KE} (lost)\n"
+            "b -> a  CREATE_CHILD_SA request 0: HDR, SK {SA, Nonce, KE}\n"
+            "a -> b  CREATE_CHILD_SA response 0: HDR, SK {SA, Nonce, KE}\n"
+            "b -> a  INFORMATIONAL request 1: HDR, SK {D(IKE)} (held)\n"
+            "a -> b  CREATE_CHILD_SA request 0: HDR, SK {SA, Nonce, KE}\n"
+            "b -> a  CREATE_CHILD_SA response 0: HDR, SK {SA, Nonce, KE}\n"
+            "a -> b  INFORMATIONAL request 1: HDR, SK {D(IKE)}\n"
+            "b -> a  INFORMATIONAL response 1: HDR, SK {}\n"
+            "a -> b  INFORMATIONAL response 1: HDR, SK {}\n");
+  expect_nothing_lost(pair);
+  expect_one_usable_pair(pair);
+}
+
+// The same where b has had a's request and its answer is late: that one has lost against an IKE SA
+// that is gone, or has won.
+TEST(Crossing, OfIkeSaRekeysIsLostAlsoAgainstAnIkeSaThatIsGone) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    Pair pair(seed);
+    pair.establish();
+    pair.hold = [](const std::string& line) {
+      return line.starts_with("b -> a  CREATE_CHILD_SA response 2") ||
+             line.starts_with("b -> a  INFORMATIONAL request 1");
+    };
+    pair.a.command(RekeyIkeSa{newest_ike_sa(pair.a)});
+    pair.b.command(RekeyIkeSa{newest_ike_sa(pair.b)});
+    pair.run();
+    pair.a.command(RekeyIkeSa{newest_ike_sa(pair.a)});
+    pair.run();
+    pair.hold = {};
+    pair.release();
+    pair.run_with_traffic(pair.a, pair.b, 5s, 10ms);
+    expect_nothing_lost(pair);
+    expect_one_usable_pair(pair);
+  }
+}
+
 // Found by the search (seed 3215): both begin, and a hears late that its IKE SA stands; meanwhile
 // the other one, which b began, is rekeyed, by either end. Both ends still agree which of the two
 // goes.
