@@ -65,8 +65,10 @@ void end_by_peer(Core& core, IkeSa& sa, Reason reason) {
   IkeSa* next = heir_of(core, sa);
   if (next != nullptr && !next->failed) {
     move_children(core, sa, *next);
-    core.schedule(*next);
+    hand_on_tasks(sa, *next);
     sa.replaced_by = next->id;
+    run_tasks(core, *next);
+    core.schedule(*next);
   } else if ((next = standing_beside(core, sa)) != nullptr) {
     yield_children(core, sa, *next);
   }

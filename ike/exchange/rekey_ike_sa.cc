@@ -76,12 +76,7 @@ Result<IkeSa*> make_successor(Core& core, IkeSa& old, const IkeRekey& ike, ByteV
 
 void hand_over(Core& core, IkeSa& old, IkeSa& next) {
   move_children(core, old, next);
-  for (Task& task : old.tasks) {
-    if (task.kind != Task::Kind::kRekeyIkeSa && task.kind != Task::Kind::kProbe) {
-      next.tasks.push_back(std::move(task));
-    }
-  }
-  old.tasks.clear();
+  hand_on_tasks(old, next);
   old.state = IkeSaState::kRekeyed;
   old.replaced_by = next.id;
   old.rekey_at = kNever;

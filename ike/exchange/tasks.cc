@@ -76,6 +76,14 @@ void postpone_own(Core& core, IkeSa& sa, Duration delay) {
   finish_own(core, sa);
 }
 
+void hand_on_tasks(IkeSa& from, IkeSa& to) {
+  for (Task& task : from.tasks) {
+    if (task.kind != Task::Kind::kRekeyIkeSa && task.kind != Task::Kind::kProbe)
+      to.tasks.push_back(std::move(task));
+  }
+  from.tasks.clear();
+}
+
 void end_ike_sa(Core& core, IkeSa& sa, Reason reason) {
   IkeSa* next = sa.replaced_by != 0 ? core.find(sa.replaced_by) : nullptr;
   if (next != nullptr && !sa.children.empty()) move_children(core, sa, *next);

@@ -16,6 +16,9 @@ void finish_own(Core& core, IkeSa& sa);
 // Puts the task back for later (RFC 7296 section 2.25, TEMPORARY_FAILURE).
 void postpone_own(Core& core, IkeSa& sa, Duration delay);
 
+// What waits here is the successor's to do now, but for what meant this IKE SA itself.
+void hand_on_tasks(IkeSa& from, IkeSa& to);
+
 // CREATE_CHILD_SA for a Child, new or rekeyed (create_child_sa_initiator.cc, _responder.cc).
 void begin_create_child(Core& core, IkeSa& sa);
 void on_create_child_request(Core& core, IkeSa& sa, std::uint32_t message_id,

@@ -325,6 +325,54 @@ TEST(Crossing, ADeleteThatWasAskedForDuringTheRekeyOfTheIkeSaIsNotForgotten) {
   }
 }
 
+// The same where a's own rekey of the IKE SA never reaches b: what a wanted to do after it is to be
+// done where b's leads.
+TEST(Crossing, ADeleteThatWaitsIsSentOnTheIkeSaOfThePeer) {
+  Pair pair;
+  pair.establish();
+  pair.clear_transcript();
+  pair.allow = [](const std::string& line) {
+    return !line.starts_with("a -> b  CREATE_CHILD_SA request");
+  };
+  pair.a.command(RekeyIkeSa{ike_sa(pair.a)});
+  pair.a.command(TerminateChild{current_child(pair.a)});
+  pair.b.command(RekeyIkeSa{ike_sa(pair.b)});
+  pair.run();
+  EXPECT_EQ(pair.transcript(),
+            "a -> b  CREATE_CHILD_SA request 2: HDR, SK {SA, Nonce, KE} (lost)\n"
+            "b -> a  CREATE_CHILD_SA request 0: HDR, SK {SA, Nonce, KE}\n"
+            "a -> b  CREATE_CHILD_SA response 0: HDR, SK {SA, Nonce, KE}\n"
+            "b -> a  INFORMATIONAL request 1: HDR, SK {D(IKE)}\n"
+            "a -> b  INFORMATIONAL response 1: HDR, SK {}\n"
+            "a -> b  INFORMATIONAL request 0: HDR, SK {D(ESP)}\n"
+            "b -> a  INFORMATIONAL response 0: HDR, SK {D(ESP)}\n");
+  pair.run_for(40s);
+  for (const Node* node : {&pair.a, &pair.b}) {
+    EXPECT_EQ(node->ike_sas().size(), 1U) << describe(pair);
+    EXPECT_EQ(node->kernel_inbound() + node->kernel_outbound(), 0U) << describe(pair);
+  }
+}
+
+// Found by the search (seeds 25586, 26589): what waits is the Delete of the one of two rekeyed
+// Childs that is redundant, or of the one that both replaced.
+TEST(Crossing, OfChildRekeysLeavesOneWhereTheIkeSaGoesBeforeTheDelete) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    Pair pair(seed);
+    pair.establish();
+    pair.allow = [](const std::string& line) {
+      return !line.starts_with("a -> b  CREATE_CHILD_SA request 3");
+    };
+    for (Node* node : {&pair.a, &pair.b}) {
+      node->command(RekeyChild{current_child(*node)});
+      node->command(RekeyIkeSa{ike_sa(*node)});
+    }
+    pair.run_with_traffic(pair.a, pair.b, 5s, 10ms);
+    expect_nothing_lost(pair);
+    expect_one_usable_pair(pair);
+  }
+}
+
 // No Child and nothing in either kernel, now; no IKE SA once the last words are not repeated.
 void expect_nothing_left(Pair& pair) {
   pair.run_for(1s);
