@@ -15,15 +15,6 @@ std::size_t most_children(const IkeSa& sa) {
   return sa.connection->children.size() * 4 + 16;
 }
 
-// The peer made this IKE SA to replace another (or that one's successor), and our own rekey of that
-// one crossed: its Childs come over when our response is here.
-bool awaits_children(Core& core, const IkeSa& sa) {
-  for (const IkeSa* other : core.of_connection(sa.connection_id)) {
-    if (other->crossing && other->id != sa.id && heir_of(core, *other) == &sa) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 void on_create_child_request(Core& core, IkeSa& sa, std::uint32_t message_id,
@@ -49,7 +40,7 @@ void on_create_child_request(Core& core, IkeSa& sa, std::uint32_t message_id,
     // on the way.
     const bool making = sa.own && (sa.own->task.kind == Task::Kind::kCreateChild ||
                                    sa.own->task.kind == Task::Kind::kRekeyChild);
-    if (old == nullptr && (making || awaits_children(core, sa))) {
+    if (old == nullptr && (making || !waiting_for(core, sa).empty())) {
       return respond_notify(core, sa, kExchange, message_id,
                             notify(wire::NotifyType::kTemporaryFailure));
     }

@@ -189,17 +189,21 @@ void on_informational_request(Core& core, IkeSa& sa, std::uint32_t message_id,
   wire::Delete answer;
   answer.protocol = wire::ProtocolId::kEsp;
   std::vector<ChildSaId> gone;
+  std::vector<IkeSa*> holders = waiting_for(core, sa);
+  holders.push_back(&sa);
   for (const wire::Delete* one : deletes) {
     if (one->protocol != wire::ProtocolId::kEsp) continue;
     for (const std::uint32_t spi : one->spis) {
       bool known = false;
-      for (const auto& child : sa.children) {
-        if (child->info.spi_out != spi) continue;
-        known = true;
-        if (child->state == ChildSa::State::kDraining) continue;
-        // When both delete the same Child, neither names it again (section 1.4.1).
-        if (child->state != ChildSa::State::kDeleting) answer.spis.push_back(child->info.spi_in);
-        gone.push_back(child->info.id);
+      for (const IkeSa* holder : holders) {
+        for (const auto& child : holder->children) {
+          if (child->info.spi_out != spi) continue;
+          known = true;
+          if (child->state == ChildSa::State::kDraining) continue;
+          // When both delete the same Child, neither names it again (section 1.4.1).
+          if (child->state != ChildSa::State::kDeleting) answer.spis.push_back(child->info.spi_in);
+          gone.push_back(child->info.id);
+        }
       }
       if (!known && sa.own) sa.own->peer_deleted.push_back(spi);
     }
@@ -207,7 +211,11 @@ void on_informational_request(Core& core, IkeSa& sa, std::uint32_t message_id,
   if (!answer.spis.empty()) payloads.emplace_back(answer);
   // The new outbound SA stands before the peer hears that its old inbound one may go.
   for (const ChildSaId id : gone) {
-    if (ChildSa* child = sa.find_child(id)) drain_child(core, sa, *child, Reason::kPeerDeleted);
+    IkeSa* holder = nullptr;
+    ChildSa* child = core.find_child(id, &holder);
+    if (child == nullptr) continue;
+    drain_child(core, *holder, *child, Reason::kPeerDeleted);
+    core.schedule(*holder);
   }
   (void)send_response(core, sa, kExchange, message_id, payloads);
 }

@@ -29,6 +29,15 @@ IkeSa* heir_of(Core& core, const IkeSa& sa) {
   return next;
 }
 
+std::vector<IkeSa*> waiting_for(Core& core, const IkeSa& sa) {
+  std::vector<IkeSa*> waiting;
+  for (IkeSa* other : core.of_connection(sa.connection_id)) {
+    if (other->crossing && other->id != sa.id && heir_of(core, *other) == &sa)
+      waiting.push_back(other);
+  }
+  return waiting;
+}
+
 namespace {
 
 constexpr unsigned kMaxTries = 8;

@@ -40,6 +40,10 @@ void resume_own_rekey(Core& core, IkeSa& sa);
 void begin_rekey_ike_sa(Core& core, IkeSa& sa);
 // Where the Childs of an IKE SA belong that was replaced, or whose replacement crosses ours.
 [[nodiscard]] IkeSa* heir_of(Core& core, const IkeSa& sa);
+// Those whose heir it is and whose Childs still wait: the peer made it to replace one of them (or
+// that one's successor), our own rekey crossed, and its answer is not here. To the peer the Childs
+// are with `sa` already.
+[[nodiscard]] std::vector<IkeSa*> waiting_for(Core& core, const IkeSa& sa);
 void on_rekey_ike_sa_request(Core& core, IkeSa& sa, std::uint32_t message_id,
                              const std::vector<wire::Payload>& request);
 void on_rekey_ike_sa_response(Core& core, IkeSa& sa, const std::vector<wire::Payload>& response);

@@ -120,6 +120,40 @@ TEST(Crossing, OfIkeSaRekeysIsLostAlsoAgainstAnIkeSaThatIsGone) {
   }
 }
 
+// a deletes the Child where it is to a, at the IKE SA that a has made; b's waits at the first one
+// still, but is the one that is meant.
+TEST(Crossing, AChildThatWaitsGoesWhereThePeerDeletesIt) {
+  Pair pair;
+  pair.establish();
+  pair.clear_transcript();
+  pair.hold = [](const std::string& line) {
+    return line.starts_with("b -> a  CREATE_CHILD_SA request") ||
+           line.ends_with("request 3: HDR, SK {D(IKE)}");
+  };
+  pair.b.command(RekeyIkeSa{ike_sa(pair.b)});
+  pair.a.command(RekeyIkeSa{ike_sa(pair.a)});
+  pair.run();
+  pair.a.command(TerminateChild{current_child(pair.a)});
+  pair.run();
+  pair.hold = {};
+  pair.release();
+  pair.run();
+  EXPECT_EQ(pair.transcript(),
+            "b -> a  CREATE_CHILD_SA request 0: HDR, SK {SA, Nonce, KE} (held)\n"
+            "a -> b  CREATE_CHILD_SA request 2: HDR, SK {SA, Nonce, KE}\n"
+            "b -> a  CREATE_CHILD_SA response 2: HDR, SK {SA, Nonce, KE}\n"
+            "a -> b  INFORMATIONAL request 3: HDR, SK {D(IKE)} (held)\n"
+            "a -> b  INFORMATIONAL request 0: HDR, SK {D(ESP)}\n"
+            "b -> a  INFORMATIONAL response 0: HDR, SK {D(ESP)}\n"
+            "a -> b  CREATE_CHILD_SA response 0: HDR, SK {N(TEMPORARY_FAILURE)}\n"
+            "b -> a  INFORMATIONAL response 3: HDR, SK {}\n");
+  pair.run_for(40s);
+  for (const Node* node : {&pair.a, &pair.b}) {
+    EXPECT_EQ(node->ike_sas().size(), 1U) << describe(pair);
+    EXPECT_EQ(node->kernel_inbound() + node->kernel_outbound(), 0U) << describe(pair);
+  }
+}
+
 // Found by the search (seed 3215): both begin, and a hears late that its IKE SA stands; meanwhile
 // the other one, which b began, is rekeyed, by either end. Both ends still agree which of the two
 // goes.
