@@ -90,6 +90,7 @@ sas() {
 }
 # carried FROM TO: how many packets /run/sas tells of, from one of them to the other.
 carried() { awk -v from="10.10.0.1$1" -v to="10.10.0.1$2" '$1 == from && $2 == to {sum += $4} END {print sum + 0}' /run/sas; }
+speaking() { sas 1 >/run/sas && [ "$(carried 1 2)" -ge "$1" ]; }
 no_sa() { [ -z "$(sas "$1")" ]; }
 
 # speaks PEER: pod and subnet, both ways.
@@ -103,7 +104,7 @@ speaks() {
 }
 
 with_peer() {
-  local peer=$1 pinging
+  local peer=$1 pinging sent
   note "$peer"
   capture_start $wire
   equal "$peer: without a Tunnel the pod reads the page in clear" 1000 "$(fetch_there || true)"
@@ -130,13 +131,16 @@ with_peer() {
   equal "  the peer's kernel has the same, and each packet that one sent the other has seen" "$(cat /run/sas)" "$(sas 2)"
 
   capture_start $wire
-  ping_there 200 >/run/pinged 2>&1 &
+  sent=$(carried 1 2)
+  ping_there 300 >/run/pinged 2>&1 &
   pinging=$!
-  check "$peer: is stopped" outside stop "$peer"
+  check "$peer: the pod speaks" wait_until 60 speaking $((sent + 10))
+  check "$peer: is stopped meanwhile" outside stop "$peer"
   check "  the Tunnel says that it does not stand" wait_until 300 ready "$peer" False
   kubectl get tunnels -n edge | sed 's/^/     /'
   wait "$pinging" || true
-  note "the pod: $(grep transmitted /run/pinged)"
+  check "  what the pod sent meanwhile" grep transmitted /run/pinged
+  show
   refuse "  nothing comes back to the pod" ping_there 5
   said "    of what it sent" '^5 packets transmitted, 0 packets received'
   refuse "  what comes in clear does not reach it" ping_here 5
