@@ -20,6 +20,8 @@ mkdir -p "$cluster"
 mount --bind "/mnt$cluster" "$cluster"
 exec </dev/null >/dev/ttyS0 2>&1
 PATH=$(cat "$cluster/programs"):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# root's shell is one that reads nothing of this host's ~/.bashrc, as bash does for each command from remote.
+sed -i 's|^root:.*|root:x:0:0:root:/root:/bin/sh|' /etc/passwd
 login() { dropbear -F -E -s -r "$cluster/host_key" -p 22 >/run/dropbear.log 2>&1; }
 say() { echo "node$n $(cut -d' ' -f1 /proc/uptime) s: $*"; }
 
@@ -66,8 +68,14 @@ for folder in /var/lib/containerd /var/lib/kubelet /var/log/pods /var/lib/cni /v
 done
 mount --make-rshared /
 
+# An emulated machine has one slow CPU: statistics, which containerd asks of every pod's shim each second and kubelet every ten, took most of it.
+# Hence the long periods here and in kubelet's options, and no eviction, which is what needs them.
 cat >/run/k/containerd.toml <<T
 version = 3
+[plugins."io.containerd.cri.v1.images"]
+  stats_collect_period = 600
+[plugins."io.containerd.cri.v1.runtime"]
+  stats_collect_period = "60s"
 [plugins."io.containerd.cri.v1.images".pinned_images]
   sandbox = "registry.local/pause:1"
 [plugins."io.containerd.cri.v1.runtime".cni]
@@ -89,7 +97,8 @@ authorization: {mode: Webhook}
 cgroupDriver: cgroupfs
 failSwapOn: false
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
-evictionHard: {memory.available: 50Mi}
+evictionHard: {memory.available: "0%", nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%", imagefs.inodesFree: "0%"}
+enforceNodeAllocatable: []
 localStorageCapacityIsolation: false
 makeIPTablesUtilChains: false
 clusterDomain: cluster.local
@@ -110,7 +119,7 @@ say containerd
 say images
 kube-proxy --config /run/k/proxy.yaml >/run/k/proxy.log 2>&1 &
 kubelet --config /run/k/kubelet.yaml --kubeconfig "$cluster/node$n.kubeconfig" --hostname-override "node$n" \
-  --node-ip "10.10.0.1$n,fd00:10::1$n" >/run/k/kubelet.log 2>&1 &
+  --node-ip "10.10.0.1$n,fd00:10::1$n" --housekeeping-interval 60s >/run/k/kubelet.log 2>&1 &
 kubelet=$!
 login &
 say started

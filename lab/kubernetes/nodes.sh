@@ -30,7 +30,7 @@ rebooted() {
 
 netns_of() {
   # shellcheck disable=SC2016  # the node's shell expands it
-  on "$1" sh -c 'for name in $(ls /run/netns); do ip -n "$name" -o addr | grep -qF " $0/" && echo "$name"; done' "$2"
+  on "$1" sh -c 'for name in $(ls /run/netns); do if ip -n "$name" -o addr | grep -qF " $0/"; then echo "$name"; fi; done' "$2"
 }
 
 declare -gA _stream_ends=()

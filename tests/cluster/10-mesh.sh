@@ -116,7 +116,7 @@ for n in 1 2; do check "node$n has the plugin's entry" on $n grep -q '"type":"es
 ready() { kubectl get "node/node$1" -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}'; }
 ready_message() { kubectl get "node/node$1" -o jsonpath='{.status.conditions[?(@.type=="Ready")].message}'; }
 # The agent stands still, so that nobody starts it again.
-on 2 kill -STOP "$(agent_pid 2)"
+agent_stops 2
 check "an agent that does not answer: STATUS, and its node is not Ready" wait_until 120 eval '[ "$(ready 2)" = False ]'
 check "  which says whose word that is" grep -q '/run/espalier/pods.sock: the agent does not answer' <<<"$(ready_message 2)"
 note "$(ready_message 2)"
@@ -133,6 +133,6 @@ held() { kubectl get events --field-selector involvedObject.name=held -o jsonpat
 check "  is held" wait_until 120 eval 'grep -qE "espalier-cni|pods.sock|network is not ready" <<<"$(held)"'
 note "$(held | cut -c1-300)"
 equal "  and does not run" Pending "$(kubectl get pod held -o jsonpath='{.status.phase}')"
-on 2 kill -CONT "$(agent_pid 2)"
-check "the agent goes on: its node is Ready" wait_until 120 eval '[ "$(ready 2)" = True ]'
+check "the agent goes on" agent_goes_on 2
+check "  its node is Ready" wait_until 120 eval '[ "$(ready 2)" = True ]'
 check "  and the pod starts" kubectl wait --for condition=Ready --timeout 180s pod/held

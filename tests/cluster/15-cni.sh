@@ -16,8 +16,8 @@ check "100 ADD and DEL in parallel" on 1 bash "$ESPALIER_ROOT/tests/cluster/cni_
 show
 check "what it adds to a pod's start" on 1 bash "$ESPALIER_ROOT/tests/cluster/cni_on_node.sh" latency
 show
-on 1 kill -STOP "$(agent_pid 1)"
+agent_stops 1
 check "the agent does not answer" on 1 bash "$ESPALIER_ROOT/tests/cluster/cni_on_node.sh" away
 show
-on 1 kill -CONT "$(agent_pid 1)"
-check "it goes on" on 1 bash "$ESPALIER_ROOT/tests/cluster/cni_on_node.sh" verbs
+check "it goes on" agent_goes_on 1
+check "  and answers" on 1 bash "$ESPALIER_ROOT/tests/cluster/cni_on_node.sh" verbs

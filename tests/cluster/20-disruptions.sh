@@ -36,7 +36,7 @@ state_of() { on "$1" sh -c 'ip xfrm state; ip xfrm policy; nft list tables; cat 
 for n in 1 2 3; do state_of $n >"/run/before-$n"; done
 as_before() { diff "/run/before-$1" <(state_of "$1"); }
 
-helm_installs
+helm_installs --set cni.enabled=true
 become() { policy "$1" && wait_until 300 policy_ready; }
 disturb "Preferred applied" become Preferred
 disturb "turned to Required" become Required
@@ -73,13 +73,15 @@ disturb "the API server restarted" api_restart
 disturb "node 3 rebooted" reboot_3
 check "its agent is ready again" agents_ready
 check "the policy is Ready" wait_until 300 policy_ready
-upgraded() { helm upgrade espalier "$chart" -n espalier-system "${helm_values[@]}" --set agent.logLevel=debug --wait --timeout 400s; }
+upgraded() { helm upgrade espalier "$chart" -n espalier-system "${helm_values[@]}" --set cni.enabled=true --set agent.logLevel=debug --wait --timeout 400s; }
 disturb "helm upgrade" upgraded
 
 check "the capture is whole" capture_stop /run/wire.pcap
 check "between the two nodes went ESP and IKE only" capture_assert_only_esp_ike /run/wire.pcap "$(between 1 2)"
 equal "IPsec refused nothing on them" "$before" "$(errors)"
 
+crds() { kubectl get crds -o json | python3 -c 'import json, sys; print("\n".join(json.dumps([i["metadata"]["name"], i["spec"]]) for i in json.load(sys.stdin)["items"]))'; }
+crds >/run/crds
 check "helm uninstall" helm uninstall espalier -n espalier-system --timeout 300s
 gone() { [ -z "$(kubectl get pods -n espalier-system --no-headers 2>/dev/null)" ]; }
 check "  the agents are gone" wait_until 120 gone
@@ -87,6 +89,7 @@ for n in 1 2 3; do
   check "  node $n is as it was" wait_until 60 as_before $n
   diff "/run/before-$n" <(state_of $n) | head -n 20 || true
 done
+check "  the CRDs are as they were" diff /run/crds <(crds)
 check "  the policy is still there" kubectl get ipsecpolicy cluster
 check "  and pods speak" on 1 nsenter --net="/run/netns/$(netns_of 1 "$ip1")" ping -c 3 -i 0.2 -W 5 "$ip2"
 printf '     %s\n' "${told[@]}"

@@ -71,14 +71,14 @@ check "ended" kubectl espalier release node1 --end
 check "  it ends" wait_until 120 over EspalierReleased node1
 
 note "an agent that is gone"
-on 2 kill -STOP "$(agent_pid 2)"
+agent_stops 2
 check_fires EspalierAgentMissing node2
 note "and its SAs lost"
 on 2 ip xfrm state flush proto esp
 on 1 ip xfrm state flush proto esp
 check_fires EspalierTunnelDown node1
-on 2 kill -CONT "$(agent_pid 2)"
-check "back" wait_until 240 policy_ready
+check "it goes on" agent_goes_on 2
+check "  the policy is Ready" wait_until 240 policy_ready
 check "  it ends" wait_until 120 over EspalierAgentMissing node2
 check "  both end" wait_until 240 over EspalierTunnelDown node1
 pod_stream_stop 7000

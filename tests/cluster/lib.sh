@@ -3,6 +3,7 @@
 #   helm_installs [OPTION…]      installs the chart and waits until every agent is ready; two checks
 #   agents_ready                 the DaemonSet has rolled out
 #   agent_pid N                  the agent's process on node N
+#   agent_stops N, agent_goes_on N   stands still (the kubelet may start another, as it does not answer), and is ready again
 #   agent_of N                   the name of the agent's pod there: pod/NAME
 #   sleepers NAMESPACE NAME      prints a DaemonSet whose pods do nothing; their label `app` is NAME, and can be changed
 #   sleeper N NAMESPACE NAME FIELD   a field of its pod on node N: metadata.name, status.podIP
@@ -25,6 +26,8 @@ helm_installs() {
   check "the agents are ready" agents_ready
 }
 agent_pid() { on "$1" pgrep -f '^/usr/bin/espalier-agent '; }
+agent_stops() { on "$1" kill -STOP "$(agent_pid "$1")"; }
+agent_goes_on() { on "$1" pkill -CONT -f '^/usr/bin/espalier-agent ' || true; agents_ready; }
 agent_of() { kubectl get pods -n espalier-system -l app.kubernetes.io/component=agent --field-selector "spec.nodeName=node$1" -o name; }
 
 sleepers() {
