@@ -35,7 +35,7 @@ class Standing {
   [[nodiscard]] bool has(const plan::ConnectionPlan& connection,
                          const plan::ChildPlan& child) const {
     const ConnectionStatus* status = find(connection.name);
-    return status != nullptr &&
+    return status != nullptr && status->state != telemetry::ConnectionState::kOutdated &&
            std::any_of(status->children.begin(), status->children.end(),
                        [&](const auto& each) { return each.name == child.name && stands(each); });
   }
@@ -89,6 +89,14 @@ std::vector<crds::PolicyOnNode> policies_of(const InForce& in_force, const Count
   return all;
 }
 
+// What was wrong and what to do, as sentences.
+std::string said_of(const telemetry::Failure& failure) {
+  std::string text = failure.sentence;
+  if (failure.what_to_do.empty()) return text;
+  if (!text.empty()) text += text.back() == '.' ? " " : ". ";
+  return text + failure.what_to_do;
+}
+
 crds::TunnelOnNode tunnel_of(const crds::TunnelReference& ref, const plan::NodePlan& plan,
                              const Standing& standing) {
   crds::TunnelOnNode one{ref.ns, ref.name, ref.generation, false, {}, {}};
@@ -108,8 +116,7 @@ crds::TunnelOnNode tunnel_of(const crds::TunnelReference& ref, const plan::NodeP
   if (one.established) return one;
   if (failure != nullptr) {
     one.reason = failure->reason;
-    one.message =
-        failure->sentence + (failure->what_to_do.empty() ? "" : " " + failure->what_to_do);
+    one.message = said_of(*failure);
     return one;
   }
   for (const plan::PlanNote& note : plan.notes) {
@@ -133,6 +140,19 @@ std::string released(const std::vector<telemetry::Release>& releases) {
              (release.name.empty() ? std::string("the whole node") : release.name);
   return "clear traffic passes: somebody released " + names +
          " by hand; espalierctl release --end on the node takes it back";
+}
+
+// Of the first connection that nothing will help before something changes: what that is.
+std::string without_attempt(const telemetry::Snapshot& snapshot) {
+  for (const ConnectionStatus& each : snapshot.connections) {
+    if (each.state != telemetry::ConnectionState::kOutdated &&
+        each.state != telemetry::ConnectionState::kBlocked)
+      continue;
+    if (!each.last_failure) continue;
+    return fmt::format("; {}: {}: {}", each.name, each.last_failure->reason,
+                       said_of(*each.last_failure));
+  }
+  return {};
 }
 
 Judged programmed(const InForce& in_force, const Verdict& verdict,
@@ -187,9 +207,11 @@ crds::NodePolicyStatus node_policy_status(const InForce& in_force, const Verdict
     conditions.add("Ready", true, "Ready", "everything that is asked for stands");
   } else {
     const bool peers = made.peers->ready != made.peers->wanted;
-    conditions.add("Ready", false, peers ? "PeersMissing" : "TunnelsDown",
-                   fmt::format("{} of {} peers and {} of {} Tunnels stand", made.peers->ready,
-                               made.peers->wanted, made.tunnels_ready, made.tunnels.size()));
+    conditions.add(
+        "Ready", false, peers ? "PeersMissing" : "TunnelsDown",
+        reconcile::readable(fmt::format("{} of {} peers and {} of {} Tunnels stand{}",
+                                        made.peers->ready, made.peers->wanted, made.tunnels_ready,
+                                        made.tunnels.size(), without_attempt(snapshot))));
   }
   made.conditions = conditions.take();
   return crds::read_node_policy_status({{"status", crds::encode(made)}});

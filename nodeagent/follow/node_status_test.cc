@@ -94,6 +94,19 @@ TEST_F(NodeStatus, APeerIsReadyWhenAllOfItStands) {
   }
 }
 
+TEST_F(NodeStatus, APeerWhoseSasAreOfAnOlderPlanIsNotReady) {
+  auto& outdated = connection("node2/v6");
+  outdated.state = telemetry::ConnectionState::kOutdated;
+  outdated.last_failure = telemetry::Failure{
+      {}, telemetry::Side::kLocal, "CredentialsMissing", "there is no Secret x", "Add it."};
+  const auto one = status();
+  EXPECT_EQ(one.peers, (crds::Count{2, 1}));
+  EXPECT_EQ(one.policies[0].ready, 1);
+  EXPECT_THAT(told(one, "Ready"),
+              HasSubstr("False PeersMissing: 1 of 2 peers and 1 of 1 Tunnels stand; node2/v6: "
+                        "CredentialsMissing: there is no Secret x. Add it."));
+}
+
 TEST_F(NodeStatus, ANodeThatWasOpenedByHandIsNotReady) {
   snapshot_.releases = {{"", false, "a drill", {}, {}}, {"node2", true, "", {}, {}}};
   EXPECT_THAT(told(status(), "Programmed"), HasSubstr("True Programmed"));

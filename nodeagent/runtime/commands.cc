@@ -114,7 +114,7 @@ std::optional<Result<CommandOutcome>> Commands::judge(const Waiting& waiting, Ti
       return outcome;
     }
     if (status->counters.handshake_failures > waiting.failures_before ||
-        status->state == ConnectionState::kBlocked) {
+        status->state == ConnectionState::kBlocked || status->state == ConnectionState::kOutdated) {
       outcome.outcome = Outcome::kFailed;
       outcome.failure = status->last_failure;
       return outcome;

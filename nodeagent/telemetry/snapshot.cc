@@ -28,6 +28,8 @@ std::string_view name_of(ConnectionState value) {
       return "Established";
     case ConnectionState::kRekeying:
       return "Rekeying";
+    case ConnectionState::kOutdated:
+      return "Outdated";
     case ConnectionState::kWaiting:
       return "Waiting";
     case ConnectionState::kBlocked:

@@ -34,6 +34,7 @@ enum class ConnectionState : std::uint8_t {
   kConnecting,   // IKE_SA_INIT or IKE_AUTH under way
   kEstablished,  // an IKE SA with every wanted child
   kRekeying,     // established, and a rekey of the IKE SA or a child is under way
+  kOutdated,     // SAs stand, of an older plan: the newest has no attempt, see `last_failure`
   kWaiting,      // the last attempt failed; the next one starts at `retry_at`
   kBlocked,      // no attempt is possible before something changes: see `last_failure`
 };
@@ -192,8 +193,8 @@ struct CoverageRule {
   std::uint8_t protocol = 0;  // 0: any
   std::uint16_t port = 0;     // 0: any
   std::string reason;         // of an exemption
-  std::string pods;  // only between pods that this IPsecPolicy selects and others; empty: all
-  bool released = false;      // as of ConnectionStatus
+  std::string pods;       // only between pods that this IPsecPolicy selects and others; empty: all
+  bool released = false;  // as of ConnectionStatus
 };
 
 // By IPsecPolicy, the pods that it selects; sorted.

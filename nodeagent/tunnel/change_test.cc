@@ -134,6 +134,26 @@ TEST_F(ClusterTest, AMissingSecretBlocksThatConnectionUntilItComes) {
   EXPECT_TRUE(cluster.run_until([&] { return cluster.all_established(); }, seconds(70)));
 }
 
+TEST_F(ClusterTest, ASecretThatGoesMissingLeavesTheSasAndSaysThatTheyAreOutdated) {
+  nodes(2);
+  cluster.boot_all();
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.all_established(); }, seconds(10)));
+  SimulatedNode& node = cluster.node(0);
+  const auto whole = node.credentials;
+  node.credentials = std::make_shared<Credentials>();
+  node.apply(cluster.mesh(node));
+  cluster.run_for(seconds(2));
+  auto status = node.status("node2/v4");
+  EXPECT_EQ(status.state, ConnectionState::kOutdated);
+  ASSERT_TRUE(status.last_failure);
+  EXPECT_EQ(status.last_failure->reason, "CredentialsMissing");
+  EXPECT_EQ(node.sas(), 2U);
+  node.credentials = whole;
+  node.apply(cluster.mesh(node));
+  cluster.run_for(seconds(2));
+  EXPECT_EQ(node.status("node2/v4").state, ConnectionState::kEstablished);
+}
+
 TEST_F(ClusterTest, BothEndsBeginAndOnePairRemains) {
   nodes(3);
   cluster.crypto_time = milliseconds(2);

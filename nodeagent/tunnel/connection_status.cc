@@ -127,6 +127,7 @@ telemetry::ConnectionState state_of(const Link& link, const ike::IkeSaView* ike_
     all_up = all_up && (up || (state == Establishment::State::kIdle && !failed));
   }
   if (any_up && all_up) {
+    if (link.blocked) return ConnectionState::kOutdated;
     const bool rekeying = ike_sa != nullptr && ike_sa->state == ike::IkeSaState::kRekeyed;
     return rekeying ? ConnectionState::kRekeying : ConnectionState::kEstablished;
   }

@@ -15,8 +15,8 @@ using Build = FamilyBuilder;
 
 constexpr std::array kConnectionStates = {
     ConnectionState::kDown,        ConnectionState::kTrapped,  ConnectionState::kConnecting,
-    ConnectionState::kEstablished, ConnectionState::kRekeying, ConnectionState::kWaiting,
-    ConnectionState::kBlocked};
+    ConnectionState::kEstablished, ConnectionState::kRekeying, ConnectionState::kOutdated,
+    ConnectionState::kWaiting,     ConnectionState::kBlocked};
 constexpr std::array kChildStates = {ChildState::kUp, ChildState::kTrap, ChildState::kDown,
                                      ChildState::kDraining, ChildState::kAdopted};
 
@@ -202,12 +202,14 @@ int badness(ConnectionState state) {
       return 3;
     case ConnectionState::kDown:
       return 4;
-    case ConnectionState::kWaiting:
+    case ConnectionState::kOutdated:
       return 5;
-    case ConnectionState::kBlocked:
+    case ConnectionState::kWaiting:
       return 6;
+    case ConnectionState::kBlocked:
+      return 7;
   }
-  return 6;
+  return 7;
 }
 
 void states(const Snapshot& snapshot, const Families::Visit& visit) {
@@ -242,7 +244,8 @@ void states(const Snapshot& snapshot, const Families::Visit& visit) {
   visit(of_peers.family());
 
   auto of_ike = Build::gauge("ipsec_ike_sas", "IKE SAs that stand, by state.");
-  for (const ConnectionState state : {ConnectionState::kEstablished, ConnectionState::kRekeying}) {
+  for (const ConnectionState state :
+       {ConnectionState::kEstablished, ConnectionState::kRekeying, ConnectionState::kOutdated}) {
     of_ike.add({{"state", name_of(state)}}, ike_sas[state]);
   }
   visit(of_ike.family());
