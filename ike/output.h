@@ -111,6 +111,7 @@ struct RemoveChild {
   ChildSaInfo child;
   bool inbound = true;
   bool outbound = true;
+  bool unanswered = false;  // its IKE SA ended as the peer did not answer
 };
 
 // How much came in on this Child: answered by KernelUsage.

@@ -214,7 +214,8 @@ void remove_child(Core& core, IkeSa& sa, ChildSaId id, Reason reason) {
   const std::unique_ptr<ChildSa> child = std::move(*found);
   sa.children.erase(found);
   before_outbound_goes(core, *child);
-  core.outputs.emplace_back(RemoveChild{child->info, true, child->outbound_asked});
+  core.outputs.emplace_back(
+      RemoveChild{child->info, true, child->outbound_asked, reason == Reason::kTimeout});
   announce_down(core, *child, reason);
   forget_child(core, *child);
 }

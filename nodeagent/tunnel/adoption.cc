@@ -141,6 +141,33 @@ void Core::adopt(const SlotRef& ref, const dataplane::SaState& state) {
                        SaRef{ref, 0, state.sa.direction == dataplane::Direction::kIn});
 }
 
+bool Core::outlives_its_ike_sa(const Link& link, const Slot& slot, const LiveChild& child) const {
+  if (slot.plan == nullptr || slot.plan->enforcement != plan::Enforcement::kRequired) return false;
+  if (link.held_down || link.leaving || stopping) return false;
+  if (!slot.establishment.begins_again()) return false;  // else nothing would replace it
+  if (!child.up || !child.inbound || !child.outbound) return false;
+  if (child.info.connection != link.engine_id) return false;
+  return std::none_of(slot.live.begin(), slot.live.end(), [&](const auto& entry) {
+    return entry.first != child.info.id && entry.second.outbound;
+  });
+}
+
+bool Core::keep_in_kernel(const SlotRef& ref, const LiveChild& child) {
+  Link* link = find(ref.link);
+  Slot* slot = find_slot(ref);
+  const SaSettings settings = settings_of(*link, *slot);
+  auto in = inbound_sa(child.info, settings, false);
+  auto out = outbound_sa(child.info, settings);
+  if (!in || !out) return false;
+  sas.insert_or_assign(id_of(*in), SaRef{ref, 0, true});
+  sas.insert_or_assign(id_of(*out), SaRef{ref, 0, false});
+  slot->adopted.push_back({std::move(*in), child.in.packets, now});
+  slot->adopted.push_back({std::move(*out), child.out.packets, now});
+  link->ledger.retire(child.info.spi_in);
+  slot->live.erase(child.info.id);
+  return true;
+}
+
 void Core::release_adopted(Link& link, Slot& slot, bool outbound_only) {
   std::erase_if(slot.adopted, [&](const AdoptedSa& one) {
     if (outbound_only && one.sa.direction != dataplane::Direction::kOut) return false;

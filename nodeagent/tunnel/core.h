@@ -151,6 +151,13 @@ struct Core {
   void take_over();
   [[nodiscard]] std::optional<SlotRef> owner_of(const dataplane::Sa& sa);
   void adopt(const SlotRef& ref, const dataplane::SaState& state);
+  // A peer whose agent is away for longer than liveness has patience, as in a rollout that fetches
+  // an image, still has the SAs in its kernel: where clear traffic is refused in any case, ours go
+  // on until a successor stands or they expire (RFC 7296 section 2.4 ends the IKE SA).
+  [[nodiscard]] bool outlives_its_ike_sa(const Link& link, const Slot& slot,
+                                         const LiveChild& child) const;
+  // True: the engine's child is an adopted one now, and `child` gone.
+  bool keep_in_kernel(const SlotRef& ref, const LiveChild& child);
   void release_adopted(Link& link, Slot& slot, bool outbound_only);
   void drop_adopted(const dataplane::SaId& id, const SaRef& ref);
   void check_drain(const SlotRef& ref);

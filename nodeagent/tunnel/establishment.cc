@@ -4,6 +4,11 @@
 
 namespace espalier::tunnel {
 
+bool Establishment::begins_again() const {
+  return !passive() && role_.establish == plan::Establish::kEager &&
+         role_.on_dead == plan::LivenessAction::kRestart;
+}
+
 bool Establishment::passive() const {
   return role_.establish == plan::Establish::kPassive || role_.initiate == plan::Initiate::kPassive;
 }

@@ -55,6 +55,7 @@ class Establishment {
   void on_gone(TimePoint now, ike::Reason reason, const Pace& pace, Chance& chance);
 
   [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool begins_again() const;  // by itself, when the peer is lost
   [[nodiscard]] TimePoint due() const { return due_; }
   [[nodiscard]] unsigned failures() const { return failures_; }  // since it was last up
 

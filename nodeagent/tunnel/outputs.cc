@@ -127,6 +127,11 @@ void Core::on_output(const ike::RemoveChild& output) {
   const auto known = slot->live.find(output.child.id);
   if (known == slot->live.end()) return;
   LiveChild& child = known->second;  // under the addresses that the kernel has
+  if (output.unanswered && outlives_its_ike_sa(*link, *slot, child) &&
+      keep_in_kernel({link->id, output.child.child_index}, child)) {
+    refresh_policies(*link);
+    return;
+  }
   if (output.inbound && child.inbound) {
     child.inbound = false;
     batch.remove(inbound_id(child.info));
@@ -179,6 +184,11 @@ void Core::on_report(const ike::IkeSaDown& event) {
   tell(telemetry::EventId::kConnectionDown, link,
        {{"reason", std::string(ike::name_of(event.reason))}});
   forget_old_ids(*link);
+  // The next one must not ask the peer to forget what it may still have in its kernel.
+  if (event.reason == ike::Reason::kTimeout && link->any_adopted() && !link->held_down &&
+      !link->leaving) {
+    configure(*link, link->plan.get());
+  }
 }
 
 void Core::on_report(const ike::ChildSaUp& event) {
