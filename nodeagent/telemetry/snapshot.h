@@ -44,7 +44,7 @@ enum class ChildState : std::uint8_t {
   kTrap,      // no SA: the first packet asks for one
   kDown,      // no SA and none is asked for
   kDraining,  // replaced: still receives, is deleted soon
-  kAdopted,   // found in the kernel at start, keyed by an earlier run of the agent
+  kAdopted,   // of an earlier run of the agent, or of an IKE SA whose peer fell silent
 };
 
 enum class Mode : std::uint8_t { kTransport, kTunnel };
