@@ -61,6 +61,29 @@ IkeSaId newest_ike_sa(const Node& node) {
   return newest;
 }
 
+// Both rekey the IKE SA: a's request is lost, b's comes through, and a does not hear yet that b
+// closes the first one. a's Child waits there for what becomes of a's own request.
+void rekeys_cross_and_a_child_waits(Pair& pair) {
+  pair.allow = [](const std::string& line) {
+    return !line.starts_with("a -> b  CREATE_CHILD_SA request 2");
+  };
+  pair.hold = [](const std::string& line) {
+    return line.starts_with("b -> a  INFORMATIONAL request 1");
+  };
+  pair.a.command(RekeyIkeSa{ike_sa(pair.a)});
+  pair.b.command(RekeyIkeSa{ike_sa(pair.b)});
+  pair.run();
+}
+
+// One IKE SA at each end once the last words are not repeated, and nothing in the kernels.
+void expect_no_child(Pair& pair) {
+  pair.run_for(40s);
+  for (const Node* node : {&pair.a, &pair.b}) {
+    EXPECT_EQ(node->ike_sas().size(), 1U) << describe(pair);
+    EXPECT_EQ(node->kernel_inbound() + node->kernel_outbound(), 0U) << describe(pair);
+  }
+}
+
 // Found by the search (seeds 12312, 32984): both rekey the IKE SA; b's request comes through, and a
 // rekeys the second IKE SA before it has heard what became of its own request. The second is gone
 // when b closes the first: a's Child, which waited there, belongs to the third.
@@ -68,15 +91,7 @@ TEST(Crossing, AChildThatWaitsFollowsPastAnIkeSaThatIsGone) {
   Pair pair;
   pair.establish();
   pair.clear_transcript();
-  pair.allow = [](const std::string& line) {
-    return !line.starts_with("a -> b  CREATE_CHILD_SA request 2");
-  };
-  pair.hold = [](const std::string& line) {
-    return line.starts_with("b -> a  INFORMATIONAL request 1");
-  };
-  pair.a.command(RekeyIkeSa{newest_ike_sa(pair.a)});
-  pair.b.command(RekeyIkeSa{newest_ike_sa(pair.b)});
-  pair.run();
+  rekeys_cross_and_a_child_waits(pair);
   pair.a.command(RekeyIkeSa{newest_ike_sa(pair.a)});
   pair.run();
   pair.hold = {};
@@ -147,11 +162,7 @@ TEST(Crossing, AChildThatWaitsGoesWhereThePeerDeletesIt) {
             "b -> a  INFORMATIONAL response 0: HDR, SK {D(ESP)}\n"
             "a -> b  CREATE_CHILD_SA response 0: HDR, SK {N(TEMPORARY_FAILURE)}\n"
             "b -> a  INFORMATIONAL response 3: HDR, SK {}\n");
-  pair.run_for(40s);
-  for (const Node* node : {&pair.a, &pair.b}) {
-    EXPECT_EQ(node->ike_sas().size(), 1U) << describe(pair);
-    EXPECT_EQ(node->kernel_inbound() + node->kernel_outbound(), 0U) << describe(pair);
-  }
+  expect_no_child(pair);
 }
 
 // Found by the search (seed 3215): both begin, and a hears late that its IKE SA stands; meanwhile
@@ -380,11 +391,7 @@ TEST(Crossing, ADeleteThatWaitsIsSentOnTheIkeSaOfThePeer) {
             "a -> b  INFORMATIONAL response 1: HDR, SK {}\n"
             "a -> b  INFORMATIONAL request 0: HDR, SK {D(ESP)}\n"
             "b -> a  INFORMATIONAL response 0: HDR, SK {D(ESP)}\n");
-  pair.run_for(40s);
-  for (const Node* node : {&pair.a, &pair.b}) {
-    EXPECT_EQ(node->ike_sas().size(), 1U) << describe(pair);
-    EXPECT_EQ(node->kernel_inbound() + node->kernel_outbound(), 0U) << describe(pair);
-  }
+  expect_no_child(pair);
 }
 
 // Found by the search (seeds 25586, 26589): what waits is the Delete of the one of two rekeyed
@@ -425,15 +432,7 @@ TEST(Crossing, AChildThatWaitsGoesWhereThePeerClosesBothIkeSas) {
   Pair pair;
   pair.establish();
   pair.clear_transcript();
-  pair.allow = [](const std::string& line) {
-    return !line.starts_with("a -> b  CREATE_CHILD_SA request");
-  };
-  pair.hold = [](const std::string& line) {
-    return line.starts_with("b -> a  INFORMATIONAL request 1");
-  };
-  pair.a.command(RekeyIkeSa{ike_sa(pair.a)});
-  pair.b.command(RekeyIkeSa{ike_sa(pair.b)});
-  pair.run();
+  rekeys_cross_and_a_child_waits(pair);
   pair.b.command(TerminateConnection{1});
   pair.run();
   pair.release();

@@ -67,7 +67,7 @@ void Core::take_over() {
   std::size_t adopted = 0;
   for (const auto& state : std::exchange(found, {})) {
     if (const auto ref = owner_of(state.sa)) {
-      adopt(*ref, state);
+      adopt(*ref, state.sa, state.usage.packets);
       ++adopted;
     } else {
       batch.remove(id_of(state.sa));
@@ -130,15 +130,13 @@ std::optional<SlotRef> Core::owner_of(const dataplane::Sa& sa) {
   return ref;
 }
 
-void Core::adopt(const SlotRef& ref, const dataplane::SaState& state) {
+void Core::adopt(const SlotRef& ref, const dataplane::Sa& sa, std::uint64_t packets) {
   Slot* slot = find_slot(ref);
-  slot->adopted.push_back({state.sa, state.usage.packets, now});
-  if (state.sa.mode == dataplane::Mode::kTunnel &&
-      state.sa.direction == dataplane::Direction::kOut) {
-    slot->peer = state.sa.destination;
+  slot->adopted.push_back({sa, packets, now});
+  if (sa.mode == dataplane::Mode::kTunnel && sa.direction == dataplane::Direction::kOut) {
+    slot->peer = sa.destination;
   }
-  sas.insert_or_assign(id_of(state.sa),
-                       SaRef{ref, 0, state.sa.direction == dataplane::Direction::kIn});
+  sas.insert_or_assign(id_of(sa), SaRef{ref, 0, sa.direction == dataplane::Direction::kIn});
 }
 
 bool Core::outlives_its_ike_sa(const Link& link, const Slot& slot, const LiveChild& child) const {
@@ -159,10 +157,8 @@ bool Core::keep_in_kernel(const SlotRef& ref, const LiveChild& child) {
   auto in = inbound_sa(child.info, settings, false);
   auto out = outbound_sa(child.info, settings);
   if (!in || !out) return false;
-  sas.insert_or_assign(id_of(*in), SaRef{ref, 0, true});
-  sas.insert_or_assign(id_of(*out), SaRef{ref, 0, false});
-  slot->adopted.push_back({std::move(*in), child.in.packets, now});
-  slot->adopted.push_back({std::move(*out), child.out.packets, now});
+  adopt(ref, *in, child.in.packets);
+  adopt(ref, *out, child.out.packets);
   link->ledger.retire(child.info.spi_in);
   slot->live.erase(child.info.id);
   return true;

@@ -150,7 +150,7 @@ struct Core {
   [[nodiscard]] Status start(std::string_view journal);
   void take_over();
   [[nodiscard]] std::optional<SlotRef> owner_of(const dataplane::Sa& sa);
-  void adopt(const SlotRef& ref, const dataplane::SaState& state);
+  void adopt(const SlotRef& ref, const dataplane::Sa& sa, std::uint64_t packets);
   // A peer whose agent is away for longer than liveness has patience, as in a rollout that fetches
   // an image, still has the SAs in its kernel: where clear traffic is refused in any case, ours go
   // on until a successor stands or they expire (RFC 7296 section 2.4 ends the IKE SA).

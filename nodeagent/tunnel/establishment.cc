@@ -4,9 +4,12 @@
 
 namespace espalier::tunnel {
 
+bool Establishment::standing() const {
+  return !passive() && role_.establish == plan::Establish::kEager;
+}
+
 bool Establishment::begins_again() const {
-  return !passive() && role_.establish == plan::Establish::kEager &&
-         role_.on_dead == plan::LivenessAction::kRestart;
+  return standing() && role_.on_dead == plan::LivenessAction::kRestart;
 }
 
 bool Establishment::passive() const {
@@ -83,8 +86,7 @@ void Establishment::on_failed(TimePoint now, const Pace& pace, Chance& chance) {
   if (state_ == State::kUp) return;
   ++failures_;
   const TimePoint next = now + backoff(pace, chance);
-  const bool standing = role_.establish == plan::Establish::kEager && !passive();
-  if (standing || asked_by_people_ || asked_until_ > next) return wait(next);
+  if (standing() || asked_by_people_ || asked_until_ > next) return wait(next);
   rest();
 }
 
@@ -93,8 +95,8 @@ void Establishment::on_gone(TimePoint now, ike::Reason reason, const Pace& pace,
   failures_ = 0;
   const bool ours =
       reason == ike::Reason::kLocalRequest || reason == ike::Reason::kConfigurationRemoved;
-  if (ours || passive() || role_.establish != plan::Establish::kEager) return;
-  if (reason == ike::Reason::kTimeout && role_.on_dead != plan::LivenessAction::kRestart) return;
+  if (ours || !standing()) return;
+  if (reason == ike::Reason::kTimeout && !begins_again()) return;
   wait(now + head_start(pace, chance) + chance.below(pace.jitter));
 }
 

@@ -63,6 +63,7 @@ class Establishment {
   void wait(TimePoint until);
   void rest();
   [[nodiscard]] bool passive() const;
+  [[nodiscard]] bool standing() const;  // wanted at all times
   [[nodiscard]] Duration head_start(const Pace& pace, Chance& chance) const;
   [[nodiscard]] Duration backoff(const Pace& pace, Chance& chance) const;
 
