@@ -5,7 +5,9 @@
 // Ordering guarantees (design: never a plaintext packet, never a lost one):
 // - A response that creates a Child leaves only after its InstallInbound was answered with success.
 // - InstallOutbound of a responder's rekeyed Child comes at the first inbound packet on the new SA
-//   (KernelFirstUse) or at the Delete of the old one, whichever is first.
+//   (KernelFirstUse) or at the Delete of the old one, whichever is first. Of one that replaces
+//   none, while something carries already, it comes at the first packet, the peer's next request or
+//   its answer to a probe.
 // - InstallOutbound names the Child whose outbound SA it replaces; that one is taken away after the
 // new one stands.
 // - RemoveChild for an inbound SA comes only after the peer has been told or has told us.

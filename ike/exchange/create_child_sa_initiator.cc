@@ -241,6 +241,8 @@ void on_own_child_installed(Core& core, IkeSa& sa, const Status& status) {
     return own_inbound_stands(core, sa, *child);
   }
   ChildSa* old = own.child.replaces != 0 ? sa.find_child(own.child.replaces) : nullptr;
+  const IkeSaId id = sa.id;
+  const bool rekey = own.child.replaces != 0;
   outbound_stands(core, sa, *child);
   child_up(core, sa, *child);
   if (old != nullptr && old->state != ChildSa::State::kDeleting &&
@@ -251,6 +253,7 @@ void on_own_child_installed(Core& core, IkeSa& sa, const Status& status) {
   }
   if (sa.crossing && sa.crossing->old_child == own.child.replaces) sa.crossing.reset();
   finish_own(core, sa);
+  if (!rekey) confirm(core, id);
 }
 
 void resume_own_child(Core& core, IkeSa& sa) {

@@ -2,6 +2,7 @@
 
 #include "ike/exchange/admission.h"
 #include "ike/exchange/child.h"
+#include "ike/exchange/established.h"
 #include "ike/exchange/handshake.h"
 #include "ike/exchange/protect.h"
 #include "ike/exchange/tasks.h"
@@ -106,6 +107,7 @@ void on_request(Core& core, IkeSa& sa, const wire::Header& header,
     case wire::ExchangeType::kIkeAuth:
       return on_auth_request(core, sa, header.message_id, std::move(payloads));
     case wire::ExchangeType::kCreateChildSa:
+      has_gone_on(core, sa);
       return on_create_child_request(core, sa, header.message_id, payloads);
     case wire::ExchangeType::kInformational:
       return on_informational_request(core, sa, header.message_id, payloads);

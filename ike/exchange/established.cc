@@ -7,9 +7,8 @@
 namespace espalier::ike::exchange {
 namespace {
 
-// How long a new Child that a peer began waits for a sign of that peer before it takes over from
-// another one.
-constexpr Duration kTakeOver = std::chrono::seconds(3);
+// How long a new Child that a peer began waits for a sign of that peer before the peer is asked.
+constexpr Duration kTakeOver = std::chrono::seconds(5);
 
 // Of two IKE SAs that crossed, the one whose Ni is lower goes, much as section 2.8.2 has it of
 // rekeys (of this, RFC 7296 says nothing); its initiator deletes it. One that is still being made
@@ -46,11 +45,26 @@ bool carries_already(Core& core, const IkeSa& sa, const ChildNegotiation& negoti
 void take_over(Core& core, IkeSa& sa, ChildSa& child, const ChildNegotiation& negotiated) {
   if (carries_already(core, sa, negotiated)) {
     // Perhaps one that the peer's kernel, or ours, kept over a restart. The new one takes over when
-    // the peer is seen to use it; before that the peer may not have heard of it.
+    // the peer is seen to use it, or to go on (has_gone_on, confirm); before that the peer may not
+    // have heard of it.
     child.release_at = core.now + kTakeOver;
   } else {
     install_outbound(core, sa, child, true);
   }
+}
+
+void has_gone_on(Core& core, IkeSa& sa) {
+  for (const auto& child : sa.children) {
+    if (child->release_at != kNever) release_outbound(core, sa, *child);
+  }
+}
+
+void confirm(Core& core, IkeSaId id) {
+  IkeSa* sa = core.find(id);
+  if (sa == nullptr || !sa->alive() || sa->own) return;
+  Task task;
+  task.kind = Task::Kind::kProbe;
+  queue(core, *sa, std::move(task));
 }
 
 bool others_alive(Core& core, const IkeSa& sa) {

@@ -25,7 +25,8 @@ void send_auth_request(Core& core, IkeSa& sa, Bytes no_ppk_auth) {
     payloads.emplace_back(std::move(idr));
   }
   payloads.emplace_back(wire::Auth{handshake.own_auth_method, handshake.own_auth});
-  if (connection.initial_contact && !others_alive(core, sa)) {
+  handshake.initial_contact = connection.initial_contact && !others_alive(core, sa);
+  if (handshake.initial_contact) {
     payloads.emplace_back(notify(wire::NotifyType::kInitialContact));
   }
   if (handshake.ppk_index) {
@@ -141,9 +142,12 @@ void initiator_installed(Core& core, IkeSa& sa, ChildSa& child) {
     handshake.ticket = install_outbound(core, sa, child, false);
     return;
   }
+  const IkeSaId id = sa.id;
+  const bool awaited = !handshake.initial_contact || carries_already(core, sa, handshake.child);
   outbound_stands(core, sa, child);
   child_up(core, sa, child);
   finish_initiator(core, sa);
+  if (awaited) confirm(core, id);
 }
 
 }  // namespace espalier::ike::exchange

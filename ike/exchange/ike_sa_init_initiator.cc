@@ -127,6 +127,7 @@ void on_handshake_spi(Core& core, IkeSa& sa, const KernelSpi& answer) {
     return;
   }
   handshake.child.spi_in = *answer.spi;
+  handshake.child.carried = answer.carried;
   handshake.step = Handshake::Step::kKeyPair;
   handshake.ticket = core.run_crypto(sa, crypto::GenerateKeyPair{handshake.group});
 }

@@ -3,6 +3,7 @@
 
 #include "ike/auth/identity_match.h"
 #include "ike/exchange/child.h"
+#include "ike/exchange/established.h"
 #include "ike/exchange/tasks.h"
 #include "ike/exchange/window.h"
 
@@ -161,14 +162,31 @@ void on_informational_response(Core& core, IkeSa& sa, const std::vector<wire::Pa
         }
       }
       break;
+    case Task::Kind::kProbe: {
+      IkeSa* holder = nullptr;
+      if (ChildSa* child = core.find_child(sa.own->task.child, &holder))
+        release_outbound(core, *holder, *child);
+      break;
+    }
     default:
       break;
   }
   finish_own(core, sa);
 }
 
+namespace {
+
+// The peer has answered what we began, and may hold its outbound SA until it hears that ours stand.
+bool is_awaited(const IkeSa& sa) {
+  return sa.own && !sa.own->child.nr.empty() && sa.own->child.replaces == 0;
+}
+
+}  // namespace
+
 void on_informational_request(Core& core, IkeSa& sa, std::uint32_t message_id,
                               const std::vector<wire::Payload>& request) {
+  // An answer would say that they do (take_over). It asks again.
+  if (request.empty() && is_awaited(sa)) return;
   const auto deletes = wire::all<wire::Delete>(request);
   const bool refused =
       wire::find_notify(request, wire::NotifyType::kAuthenticationFailed) != nullptr;
@@ -217,6 +235,7 @@ void on_informational_request(Core& core, IkeSa& sa, std::uint32_t message_id,
     drain_child(core, *holder, *child, Reason::kPeerDeleted);
     core.schedule(*holder);
   }
+  has_gone_on(core, sa);
   (void)send_response(core, sa, kExchange, message_id, payloads);
 }
 

@@ -78,8 +78,8 @@ void postpone_own(Core& core, IkeSa& sa, Duration delay) {
 
 void hand_on_tasks(IkeSa& from, IkeSa& to) {
   for (Task& task : from.tasks) {
-    if (task.kind != Task::Kind::kRekeyIkeSa && task.kind != Task::Kind::kProbe)
-      to.tasks.push_back(std::move(task));
+    const bool liveness = task.kind == Task::Kind::kProbe && task.child == 0;
+    if (task.kind != Task::Kind::kRekeyIkeSa && !liveness) to.tasks.push_back(std::move(task));
   }
   from.tasks.clear();
 }

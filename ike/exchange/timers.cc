@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "ike/exchange/child.h"
 #include "ike/exchange/dispatch.h"
@@ -65,8 +66,16 @@ void keep_mapping(Core& core, IkeSa& sa) {
 
 void on_child_time(Core& core, IkeSa& sa, ChildSa& child) {
   if (child.release_at <= core.now) {
-    child.release_at = kNever;
-    release_outbound(core, sa, child);
+    if (std::exchange(child.release_asked, true)) {
+      child.release_at = kNever;
+      release_outbound(core, sa, child);
+    } else {
+      child.release_at = core.now + core.settings.give_up * 2;
+      Task probe;
+      probe.kind = Task::Kind::kProbe;
+      probe.child = child.info.id;
+      queue(core, sa, std::move(probe));
+    }
   }
   if (child.remove_at <= core.now) {
     if (child.state == ChildSa::State::kDraining)

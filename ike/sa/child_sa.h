@@ -34,8 +34,10 @@ struct ChildSa {
       outbound_keys;  // a responder's, held until the first inbound packet or the Delete
   TimePoint established{};
   TimePoint rekey_at = kNever;
-  // When the held outbound SA is used even without a sign of the peer.
+  // When the peer is asked for the sign that the held outbound SA waits for; asked, when it is used
+  // without one.
   TimePoint release_at = kNever;
+  bool release_asked = false;
   TimePoint remove_at =
       kNever;  // while draining, or while waiting for the peer to delete what it replaced
 

@@ -75,7 +75,8 @@ struct Handshake {
   std::vector<Initiate> waiting;  // Childs asked for meanwhile
   Initiate packet;                // what asked for this one
   bool keys_ready = false;        // responder: the stash can be opened
-  bool initial_contact = false;   // responder: the peer says that it has no other IKE SA with us
+  bool initial_contact =
+      false;  // the initiator says that it has no other IKE SA with the other end
 };
 
 // Something we want to do once the window is free (section 2.3).
@@ -90,7 +91,7 @@ struct Task {
   };
   Kind kind = Kind::kProbe;
   std::size_t child_index = 0;
-  ChildSaId child = 0;
+  ChildSaId child = 0;    // kProbe: its held outbound SA is used once this is answered
   std::uint32_t spi = 0;  // kDeleteChild: of one that stands at the peer alone
   std::optional<wire::TrafficSelector> packet_local, packet_remote;
   Reason reason = Reason::kNone;

@@ -62,6 +62,23 @@ TEST_P(TurningTest, NoPolicyToPreferred) {
   EXPECT_EQ(cluster.total().clear, 0U);
 }
 
+// A node that is busy needs seconds to believe the other, which has its SAs by then.
+TEST_P(TurningTest, NoPolicyToPreferredWhereOneEndIsBusy) {
+  const auto one_has_sas = [&] {
+    return cluster.node(0).count_events("ChildUp") + cluster.node(1).count_events("ChildUp") > 0;
+  };
+  for (const std::size_t node : {GetParam(), 1 - GetParam()})
+    cluster.node(node).apply(plan(node, Policy::kPreferred));
+  EXPECT_TRUE(cluster.run_until(one_has_sas, seconds(10)));
+  cluster.crypto_time = seconds(9);
+  cluster.run_for(seconds(30));
+  cluster.crypto_time = milliseconds(100);
+  cluster.run_for(seconds(60));
+  expect_all_arrived();
+  cluster.run_for(seconds(1));
+  EXPECT_EQ(cluster.total().clear, 0U);
+}
+
 TEST_P(TurningTest, PreferredToRequiredAndBack) {
   turn(Policy::kPreferred);
   cluster.clear_tallies();
