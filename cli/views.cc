@@ -45,7 +45,7 @@ std::string failure_text(const v1::Connection& connection, const Timestamp& now)
                                                       since(failure.at(), now), failure.reason())));
   if (!failure.sentence().empty()) out += wrapped("  why  ", printable(failure.sentence()));
   if (!failure.what_to_do().empty()) out += wrapped("  do   ", printable(failure.what_to_do()));
-  if (connection.has_retry_at() && connection.state() == "Waiting") {
+  if (connection.has_retry_at()) {
     out += "  next attempt in " + until(connection.retry_at(), now) + "\n";
   }
   return out;

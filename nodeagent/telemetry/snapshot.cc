@@ -30,6 +30,8 @@ std::string_view name_of(ConnectionState value) {
       return "Rekeying";
     case ConnectionState::kOutdated:
       return "Outdated";
+    case ConnectionState::kAdopted:
+      return "Adopted";
     case ConnectionState::kWaiting:
       return "Waiting";
     case ConnectionState::kBlocked:

@@ -35,6 +35,7 @@ enum class ConnectionState : std::uint8_t {
   kEstablished,  // an IKE SA with every wanted child
   kRekeying,     // established, and a rekey of the IKE SA or a child is under way
   kOutdated,     // SAs stand, of an older plan: the newest has no attempt, see `last_failure`
+  kAdopted,      // the last attempts failed, and SAs of before carry the traffic until they expire
   kWaiting,      // the last attempt failed; the next one starts at `retry_at`
   kBlocked,      // no attempt is possible before something changes: see `last_failure`
 };

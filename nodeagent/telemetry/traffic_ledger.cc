@@ -35,6 +35,11 @@ void TrafficLedger::observe(const std::string& child, std::uint64_t key, const T
   seen = {in, out, drops};
 }
 
+void TrafficLedger::start_at(std::uint64_t key, const Traffic& in, const Traffic& out,
+                             const Drops& drops) {
+  seen_[key] = {in, out, drops};
+}
+
 void TrafficLedger::retire(std::uint64_t key) {
   seen_.erase(key);
 }

@@ -22,6 +22,8 @@ class TrafficLedger {
   // `key` names one SA pair for as long as it lives (its inbound SPI does).
   void observe(const std::string& child, std::uint64_t key, const Traffic& in, const Traffic& out,
                const Drops& drops = {});
+  // What the SA moved so far counts as seen: it was counted elsewhere, or before us.
+  void start_at(std::uint64_t key, const Traffic& in, const Traffic& out, const Drops& drops = {});
   // The SA is gone; its part of the total stays.
   void retire(std::uint64_t key);
   // In the order the children were first seen.

@@ -67,7 +67,7 @@ void Core::take_over() {
   std::size_t adopted = 0;
   for (const auto& state : std::exchange(found, {})) {
     if (const auto ref = owner_of(state.sa)) {
-      adopt(*ref, state.sa, state.usage.packets);
+      adopt(*ref, state.sa, traffic_of(state), drops_of(state));
       ++adopted;
     } else {
       batch.remove(id_of(state.sa));
@@ -130,13 +130,17 @@ std::optional<SlotRef> Core::owner_of(const dataplane::Sa& sa) {
   return ref;
 }
 
-void Core::adopt(const SlotRef& ref, const dataplane::Sa& sa, std::uint64_t packets) {
+void Core::adopt(const SlotRef& ref, const dataplane::Sa& sa, const telemetry::Traffic& moved,
+                 const telemetry::Drops& drops) {
   Slot* slot = find_slot(ref);
-  slot->adopted.push_back({sa, packets, now});
+  slot->adopted.push_back({sa, moved, now});
+  const bool in = sa.direction == dataplane::Direction::kIn;
+  find(ref.link)->ledger.start_at(adopted_key(sa.spi, in), in ? moved : telemetry::Traffic{},
+                                  in ? telemetry::Traffic{} : moved, drops);
   if (sa.mode == dataplane::Mode::kTunnel && sa.direction == dataplane::Direction::kOut) {
     slot->peer = sa.destination;
   }
-  sas.insert_or_assign(id_of(sa), SaRef{ref, 0, sa.direction == dataplane::Direction::kIn});
+  sas.insert_or_assign(id_of(sa), SaRef{ref, 0, in});
 }
 
 bool Core::outlives_its_ike_sa(const Link& link, const Slot& slot, const LiveChild& child) const {
@@ -157,8 +161,8 @@ bool Core::keep_in_kernel(const SlotRef& ref, const LiveChild& child) {
   auto in = inbound_sa(child.info, settings, false);
   auto out = outbound_sa(child.info, settings);
   if (!in || !out) return false;
-  adopt(ref, *in, child.in.packets);
-  adopt(ref, *out, child.out.packets);
+  adopt(ref, *in, child.in, child.drops);
+  adopt(ref, *out, child.out, {});
   link->ledger.retire(child.info.spi_in);
   slot->live.erase(child.info.id);
   return true;
@@ -167,8 +171,7 @@ bool Core::keep_in_kernel(const SlotRef& ref, const LiveChild& child) {
 void Core::release_adopted(Link& link, Slot& slot, bool outbound_only) {
   std::erase_if(slot.adopted, [&](const AdoptedSa& one) {
     if (outbound_only && one.sa.direction != dataplane::Direction::kOut) return false;
-    sas.erase(id_of(one.sa));
-    batch.remove(id_of(one.sa));
+    let_go(id_of(one.sa));
     return true;
   });
   if (!slot.adopted.empty()) return;
@@ -177,12 +180,38 @@ void Core::release_adopted(Link& link, Slot& slot, bool outbound_only) {
   refresh_policies(link);
 }
 
+// Its counters are read once more before it goes.
+void Core::let_go(const dataplane::SaId& id) {
+  const auto known = sas.find(id);
+  if (known != sas.end()) last_looks.insert(sas.extract(known));
+  batch.remove(id);
+}
+
+void Core::count_adopted(const SaRef& ref, const dataplane::SaState& state) {
+  Slot* slot = find_slot(ref.at);
+  if (slot == nullptr) return;
+  const telemetry::Traffic moved = traffic_of(state);
+  const std::uint64_t key = adopted_key(state.sa.spi, ref.inbound);
+  auto& ledger = find(ref.at.link)->ledger;
+  if (ref.inbound) {
+    ledger.observe(slot->name(), key, moved, {}, drops_of(state));
+  } else {
+    ledger.observe(slot->name(), key, {}, moved);
+  }
+  for (AdoptedSa& one : slot->adopted) {
+    if (id_of(one.sa) != id_of(state.sa)) continue;
+    if (one.moved.packets != moved.packets) one.quiet_since = now;
+    one.moved = moved;
+  }
+}
+
 // The kernel says that it is gone.
 void Core::drop_adopted(const dataplane::SaId& id, const SaRef& ref) {
   Link* link = find(ref.at.link);
   Slot* slot = find_slot(ref.at);
   if (slot == nullptr) return;
   std::erase_if(slot->adopted, [&](const AdoptedSa& one) { return id_of(one.sa) == id; });
+  link->ledger.retire(adopted_key(id.spi, ref.inbound));
   if (slot->adopted.empty()) slot->adopted_policies.clear();
   refresh_policies(*link);
 }

@@ -89,6 +89,11 @@ void Core::carry_out() {
     tell(telemetry::EventId::kKernelRefused, nullptr, {{"reason", error.to_string()}});
   };
   auto more = batch.carry_out(*ports.kernel, std::move(steps), watch);
+  for (const auto& [id, ref] : std::exchange(last_looks, {})) {
+    if (Link* link = find(ref.at.link)) {
+      link->ledger.retire(adopted_key(id.spi, ref.inbound));
+    }
+  }
   if (std::exchange(guard_due, false)) set_guard(false);
 
   // What waited for the installs may go out now, before the engine says more.
@@ -170,31 +175,25 @@ void Core::on_last_seen(const dataplane::SaState& state) {
 }
 
 void Core::count_usage(const dataplane::SaState& state) {
+  if (const auto going = last_looks.find(id_of(state.sa)); going != last_looks.end()) {
+    return count_adopted(going->second, state);
+  }
   const auto known = sas.find(id_of(state.sa));
   if (known == sas.end()) return;
   const SaRef& ref = known->second;
+  if (ref.child == 0) return count_adopted(ref, state);
   Link* link = find(ref.at.link);
   Slot* slot = find_slot(ref.at);
   if (slot == nullptr) return;
-  const telemetry::Traffic traffic{state.usage.bytes, state.usage.packets};
-  const std::string name = slot->plan != nullptr ? slot->plan->name : "(removed)";
-  if (ref.child == 0) {
-    for (AdoptedSa& one : slot->adopted) {
-      if (id_of(one.sa) != known->first) continue;
-      if (one.packets != traffic.packets) one.quiet_since = now;
-      one.packets = traffic.packets;
-    }
-    return;
-  }
+  const telemetry::Traffic traffic = traffic_of(state);
   const auto live = slot->live.find(ref.child);
   if (live == slot->live.end()) return;
   LiveChild& child = live->second;
   telemetry::Traffic& mine = ref.inbound ? child.in : child.out;
   if (!(mine == traffic)) child.last_used = now;
   mine = traffic;
-  if (ref.inbound)
-    child.drops = {std::uint64_t{state.replayed} + state.outside_window, state.failed_integrity};
-  link->ledger.observe(name, child.info.spi_in, child.in, child.out, child.drops);
+  if (ref.inbound) child.drops = drops_of(state);
+  link->ledger.observe(slot->name(), child.info.spi_in, child.in, child.out, child.drops);
 }
 
 void Core::on_kernel_event(const dataplane::KernelEvent& event) {

@@ -36,7 +36,7 @@ std::string text_of(const std::vector<plan::CoverRule>& rules, bool local) {
 telemetry::ChildStatus live_status(const Slot& slot, const LiveChild& child, const Views& views,
                                    const Dates& dates) {
   telemetry::ChildStatus status;
-  status.name = slot.plan != nullptr ? slot.plan->name : "(removed)";
+  status.name = slot.name();
   const auto view = views.children.find(child.info.id);
   const bool carries = view != views.children.end() && (view->second.current || child.outbound);
   status.state =
@@ -67,7 +67,7 @@ std::vector<telemetry::ChildStatus> adopted_status(const Slot& slot) {
   for (std::size_t i = 0; i < std::max(in.size(), out.size()); ++i) {
     const dataplane::Sa& any = (i < in.size() ? in[i] : out[i])->sa;
     telemetry::ChildStatus status;
-    status.name = slot.plan != nullptr ? slot.plan->name : "(removed)";
+    status.name = slot.name();
     status.state = telemetry::ChildState::kAdopted;
     status.mode = mode_of(any.mode == dataplane::Mode::kTunnel);
     status.spi_in = i < in.size() ? in[i]->sa.spi : 0;
@@ -79,8 +79,8 @@ std::vector<telemetry::ChildStatus> adopted_status(const Slot& slot) {
       status.local_selectors = text_of(slot.plan->rules, true);
       status.remote_selectors = text_of(slot.plan->rules, false);
     }
-    if (i < in.size()) status.in.packets = in[i]->packets;
-    if (i < out.size()) status.out.packets = out[i]->packets;
+    if (i < in.size()) status.in = in[i]->moved;
+    if (i < out.size()) status.out = out[i]->moved;
     result.push_back(std::move(status));
   }
   return result;
@@ -115,6 +115,7 @@ telemetry::ConnectionState state_of(const Link& link, const ike::IkeSaView* ike_
   using telemetry::ConnectionState;
   if (link.held_down || link.leaving) return ConnectionState::kDown;
   bool all_up = true, any_up = false, connecting = false, waiting = false, failed = false;
+  bool all_carried = true, any_adopted = false;
   for (const Slot& slot : link.slots) {
     if (slot.plan == nullptr) continue;
     const bool up = slot.up(link.engine_id);
@@ -124,14 +125,19 @@ telemetry::ConnectionState state_of(const Link& link, const ike::IkeSaView* ike_
     waiting = waiting || state == Establishment::State::kWaiting;
     failed = failed || slot.establishment.failures() > 0;
     // A child that waits for packets lacks nothing.
-    all_up = all_up && (up || (state == Establishment::State::kIdle && !failed));
+    const bool lacks_nothing = up || (state == Establishment::State::kIdle && !failed);
+    all_up = all_up && lacks_nothing;
+    any_adopted = any_adopted || slot.adopted_both_ways();
+    all_carried = all_carried && (lacks_nothing || slot.adopted_both_ways());
   }
+  const bool carried = any_adopted && all_carried;
   if (any_up && all_up) {
     if (link.blocked) return ConnectionState::kOutdated;
     const bool rekeying = ike_sa != nullptr && ike_sa->state == ike::IkeSaState::kRekeyed;
     return rekeying ? ConnectionState::kRekeying : ConnectionState::kEstablished;
   }
-  if (link.blocked) return ConnectionState::kBlocked;
+  if (link.blocked) return carried ? ConnectionState::kOutdated : ConnectionState::kBlocked;
+  if (carried && failed) return ConnectionState::kAdopted;
   if (connecting) return ConnectionState::kConnecting;
   if (waiting) return failed ? ConnectionState::kWaiting : ConnectionState::kConnecting;
   return ConnectionState::kTrapped;
@@ -261,7 +267,10 @@ telemetry::ConnectionStatus connection_status(const Link& link, const Views& vie
       retry = std::min(retry, slot.establishment.due());
     }
   }
-  if (status.state == telemetry::ConnectionState::kWaiting) status.retry_at = dates.maybe(retry);
+  if (status.state == telemetry::ConnectionState::kWaiting ||
+      status.state == telemetry::ConnectionState::kAdopted) {
+    status.retry_at = dates.maybe(retry);
+  }
   status.counters = link.counters;
   if (view != nullptr) status.counters.retransmits = view->retransmits;
   return status;

@@ -107,7 +107,8 @@ struct Core {
   std::map<std::uint32_t, SlotRef> by_reqid;  // never of a link that has a parent
   std::map<std::pair<LinkId, IpAddress>, LinkId> by_block_peer;
   std::map<dataplane::SaId, SaRef> sas;
-  std::vector<dataplane::SaState> found;  // at start, until the first plan
+  std::map<dataplane::SaId, SaRef> last_looks;  // adopted, and on their way out of the kernel
+  std::vector<dataplane::SaState> found;        // at start, until the first plan
   std::vector<dataplane::PolicyState> found_policies;
   std::set<LinkId> leaving;
   DueSet<Timer> timers;
@@ -150,7 +151,10 @@ struct Core {
   [[nodiscard]] Status start(std::string_view journal);
   void take_over();
   [[nodiscard]] std::optional<SlotRef> owner_of(const dataplane::Sa& sa);
-  void adopt(const SlotRef& ref, const dataplane::Sa& sa, std::uint64_t packets);
+  // `moved` and `drops` were counted already, or are an earlier run's.
+  void adopt(const SlotRef& ref, const dataplane::Sa& sa, const telemetry::Traffic& moved,
+             const telemetry::Drops& drops);
+  void let_go(const dataplane::SaId& id);
   // A peer whose agent is away for longer than liveness has patience, as in a rollout that fetches
   // an image, still has the SAs in its kernel: where clear traffic is refused in any case, ours go
   // on until a successor stands or they expire (RFC 7296 section 2.4 ends the IKE SA).
@@ -212,6 +216,7 @@ struct Core {
   void read_again();
   void plan_repair();
   void count_usage(const dataplane::SaState& state);
+  void count_adopted(const SaRef& ref, const dataplane::SaState& state);
   [[nodiscard]] SaSettings settings_of(const Link& link, const Slot& slot) const;
 };
 

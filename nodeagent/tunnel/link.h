@@ -45,9 +45,14 @@ struct LiveChild {
 // until a successor does.
 struct AdoptedSa {
   dataplane::Sa sa;
-  std::uint64_t packets = 0;
+  telemetry::Traffic moved;  // as last read, since the kernel has it
   TimePoint quiet_since{};
 };
+
+[[nodiscard]] telemetry::Traffic traffic_of(const dataplane::SaState& state);
+[[nodiscard]] telemetry::Drops drops_of(const dataplane::SaState& state);
+// In Link::ledger; the engine's pairs have their inbound SPI alone.
+[[nodiscard]] std::uint64_t adopted_key(std::uint32_t spi, bool inbound);
 
 // One child of a connection. Its place in Link::slots is the engine's child index and never moves.
 struct Slot {
@@ -64,8 +69,10 @@ struct Slot {
 
   std::optional<ike::Initiate> packet;  // what asked for it last
 
+  [[nodiscard]] std::string name() const;
   [[nodiscard]] bool outbound() const;  // an outbound SA stands
   [[nodiscard]] bool adopted_outbound() const;
+  [[nodiscard]] bool adopted_both_ways() const;
   // One that the engine answers for under this id.
   [[nodiscard]] bool up(ike::ConnectionId engine_id) const;
 };

@@ -47,6 +47,29 @@ bool Slot::adopted_outbound() const {
   });
 }
 
+bool Slot::adopted_both_ways() const {
+  return adopted_outbound() &&
+         std::any_of(adopted.begin(), adopted.end(), [](const AdoptedSa& one) {
+           return one.sa.direction == dataplane::Direction::kIn;
+         });
+}
+
+std::string Slot::name() const {
+  return plan != nullptr ? plan->name : "(removed)";
+}
+
+telemetry::Traffic traffic_of(const dataplane::SaState& state) {
+  return {state.usage.bytes, state.usage.packets};
+}
+
+telemetry::Drops drops_of(const dataplane::SaState& state) {
+  return {std::uint64_t{state.replayed} + state.outside_window, state.failed_integrity};
+}
+
+std::uint64_t adopted_key(std::uint32_t spi, bool inbound) {
+  return (inbound ? 1ULL << 32 : 1ULL << 33) | spi;
+}
+
 bool Slot::up(ike::ConnectionId engine_id) const {
   return std::any_of(live.begin(), live.end(), [&](const auto& entry) {
     return entry.second.up && entry.second.info.connection == engine_id;

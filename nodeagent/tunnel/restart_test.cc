@@ -140,10 +140,20 @@ TEST_F(ClusterTest, APeerWhoseAgentIsAwayLongerThanLivenessWaitsLosesNothing) {
   cluster.traffic_interval = milliseconds(10);
   cluster.clear_tallies();
   cluster.run_for(minutes(1));
+  SimulatedNode& here = cluster.node(0);
+  here.controller().read_counters(cluster.now());
+  const auto silent = here.status("node2/v4");
+  EXPECT_EQ(silent.state, telemetry::ConnectionState::kAdopted);
+  ASSERT_EQ(silent.totals.size(), 1U) << "one child, by whatever SAs";
+  EXPECT_EQ(silent.totals.front().out.packets, cluster.tally(here, away).sent);
   away.boot(cluster.mesh(away));
   EXPECT_TRUE(cluster.run_until([&] { return cluster.all_established(); }, seconds(90)));
   cluster.run_for(minutes(2));
   expect_nothing_lost();
+  cluster.traffic_interval = Duration::zero();
+  here.controller().read_counters(cluster.now());
+  EXPECT_EQ(here.status("node2/v4").totals.front().out.packets, cluster.tally(here, away).sent)
+      << "each packet counts once, whether its SA was kept or not";
   EXPECT_EQ(cluster.node(0).sas(), 2U) << "what was kept is gone again";
   EXPECT_EQ(away.sas(), 2U);
 }

@@ -16,7 +16,7 @@ using Build = FamilyBuilder;
 constexpr std::array kConnectionStates = {
     ConnectionState::kDown,        ConnectionState::kTrapped,  ConnectionState::kConnecting,
     ConnectionState::kEstablished, ConnectionState::kRekeying, ConnectionState::kOutdated,
-    ConnectionState::kWaiting,     ConnectionState::kBlocked};
+    ConnectionState::kAdopted,     ConnectionState::kWaiting,  ConnectionState::kBlocked};
 constexpr std::array kChildStates = {ChildState::kUp, ChildState::kTrap, ChildState::kDown,
                                      ChildState::kDraining, ChildState::kAdopted};
 
@@ -204,12 +204,14 @@ int badness(ConnectionState state) {
       return 4;
     case ConnectionState::kOutdated:
       return 5;
-    case ConnectionState::kWaiting:
+    case ConnectionState::kAdopted:
       return 6;
-    case ConnectionState::kBlocked:
+    case ConnectionState::kWaiting:
       return 7;
+    case ConnectionState::kBlocked:
+      return 8;
   }
-  return 7;
+  return 8;
 }
 
 void states(const Snapshot& snapshot, const Families::Visit& visit) {
