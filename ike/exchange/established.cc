@@ -55,7 +55,7 @@ void take_over(Core& core, IkeSa& sa, ChildSa& child, const ChildNegotiation& ne
 
 void has_gone_on(Core& core, IkeSa& sa) {
   for (const auto& child : sa.children) {
-    if (child->release_at != kNever) release_outbound(core, sa, *child);
+    if (child->waits_for_a_sign()) release_outbound(core, sa, *child);
   }
 }
 

@@ -39,6 +39,32 @@ IkeSa* standing_beside(Core& core, const IkeSa& sa) {
   return nullptr;
 }
 
+constexpr Duration kLookAgain = std::chrono::seconds(1);
+constexpr unsigned kPeersTurn = 5;  // looks, before what the peer did not make is made by us
+constexpr unsigned kLastLook = 40;
+
+// Whether the Childs of a duplicate have their like at `next`, of which the peer is known to have
+// its end too. What nobody makes there we begin at some look: otherwise it would end with `sa`.
+bool likes_stand(Core& core, const IkeSa& sa, IkeSa& next, unsigned look) {
+  bool all = true;
+  for (const auto& child : sa.children) {
+    if (child->state != ChildSa::State::kInstalled) continue;
+    const std::size_t index = child->info.child_index;
+    const auto like =
+        std::find_if(next.children.begin(), next.children.end(), [&](const auto& other) {
+          return other->info.child_index == index && other->state == ChildSa::State::kInstalled;
+        });
+    if (like != next.children.end() && !(*like)->waits_for_a_sign()) continue;
+    all = false;
+    if (like != next.children.end() || look != kPeersTurn) continue;
+    Initiate wanted;
+    wanted.id = next.connection_id;
+    wanted.child_index = index;
+    queue_create_child(core, next, wanted);
+  }
+  return all;
+}
+
 // The IKE SA goes and another stands beside it: Childs that have their like there leave the traffic
 // to it now, and what is under way to us is still taken for a moment.
 void yield_children(Core& core, IkeSa& sa, IkeSa& next) {
@@ -114,6 +140,8 @@ void begin_delete_child(Core& core, IkeSa& sa) {
     if (stays == nullptr) return finish_own(core, sa);
     if (const TimePoint settled = stays->established + core.settings.give_up; core.now < settled)
       return postpone_own(core, sa, settled - core.now);
+    if (stays->waits_for_a_sign() && sa.own->task.tries < kLastLook)
+      return postpone_own(core, sa, kLookAgain);
   }
   child->state = ChildSa::State::kDeleting;
   child->rekey_at = child->remove_at = kNever;
@@ -128,6 +156,11 @@ void begin_delete_ike_sa(Core& core, IkeSa& sa) {
   if (sa.own->task.only_if_duplicate) {
     IkeSa* next = standing_beside(core, sa);
     if (next == nullptr) return finish_own(core, sa);
+    const unsigned look = sa.own->task.tries;
+    if (look < kLastLook && !likes_stand(core, sa, *next, look)) {
+      core.schedule(*next);
+      return postpone_own(core, sa, kLookAgain);
+    }
     yield_children(core, sa, *next);
   }
   sa.state = IkeSaState::kDeleting;

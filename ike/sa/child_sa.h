@@ -41,6 +41,8 @@ struct ChildSa {
   TimePoint remove_at =
       kNever;  // while draining, or while waiting for the peer to delete what it replaced
 
+  // Whether the peer has its end of it is not known.
+  [[nodiscard]] bool waits_for_a_sign() const { return release_at != kNever; }
   // Its successor exists: it is not rekeyed any more, and goes by a Delete or at remove_at.
   void give_way_to(ChildSaId successor) {
     replaced_by = successor;

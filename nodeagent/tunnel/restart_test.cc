@@ -49,6 +49,31 @@ TEST_F(ClusterTest, BothAgentsKilledAtOnceAndNothingIsLost) {
   EXPECT_EQ(cluster.node(1).sas(), 4U);
 }
 
+// Two IKE SAs cross, and the one that goes has a Child whose like of the other is being made.
+TEST_F(ClusterTest, BothAgentsKilledAtOnceOnBusyNodesAndNothingIsLost) {
+  nodes(2);
+  cluster.crypto_time = milliseconds(3);
+  establish(true);
+  for (int i = 0; i < 20; ++i) {
+    SCOPED_TRACE(i);
+    cluster.crypto_jitter = seconds(2);
+    cluster.traffic_interval = milliseconds(20);
+    cluster.pod_traffic = true;
+    cluster.node(0).kill();
+    cluster.node(1).kill();
+    cluster.run_for(seconds(2));
+    cluster.boot_all(true);
+    EXPECT_TRUE(cluster.run_until([&] { return cluster.all_established(); }, seconds(60)));
+    cluster.run_for(seconds(20));
+    cluster.crypto_jitter = {};
+    cluster.run_for(minutes(2));
+    expect_nothing_lost();
+    EXPECT_EQ(cluster.node(0).sas(), 4U);
+    EXPECT_EQ(cluster.node(1).sas(), 4U);
+    cluster.clear_tallies();
+  }
+}
+
 TEST_F(ClusterTest, ReqidsAndPoliciesOutliveTheAgent) {
   nodes(2);
   establish();

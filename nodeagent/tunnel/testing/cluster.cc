@@ -127,7 +127,8 @@ std::optional<IpAddress> SimulatedNode::source_towards(const IpAddress& remote) 
 }
 
 void SimulatedNode::run(ike::RunCrypto job) {
-  jobs_.emplace(cluster_.now() + cluster_.crypto_time, std::move(job));
+  const Duration takes = cluster_.crypto_time + cluster_.up_to(cluster_.crypto_jitter);
+  jobs_.emplace(cluster_.now() + takes, std::move(job));
 }
 
 Status SimulatedNode::save(std::string_view text) {
@@ -238,12 +239,14 @@ void Cluster::boot_all(bool pods) {
 
 void Cluster::launch(Flying flying, bool may_drop) {
   if (may_drop && drop_percent > 0 && random_() % 100 < drop_percent) return;
-  Duration after = delay;
-  if (jitter > Duration::zero()) {
-    after += Duration(
-        static_cast<Duration::rep>(random_() % static_cast<std::uint64_t>(jitter.count())));
-  }
+  const Duration after = delay + up_to(jitter);
   network_.emplace(now_ + after, std::move(flying));
+}
+
+Duration Cluster::up_to(Duration bound) {
+  if (bound <= Duration::zero()) return Duration::zero();
+  return Duration(
+      static_cast<Duration::rep>(random_() % static_cast<std::uint64_t>(bound.count())));
 }
 
 void Cluster::carry(SimulatedNode& from, const ike::Datagram& sent) {

@@ -110,7 +110,8 @@ class Cluster {
   Duration child_lifetime = std::chrono::hours(1);
   Duration ike_lifetime = std::chrono::hours(8);
 
-  Duration crypto_time{};  // of every public-key job
+  Duration crypto_time{};    // of every public-key job
+  Duration crypto_jitter{};  // at most so much longer
 
   unsigned drop_percent = 0;
   Duration delay = std::chrono::milliseconds(1);
@@ -152,6 +153,7 @@ class Cluster {
   void carry(SimulatedNode& from, const ike::Datagram& sent);
   void arrive(const Flying& flying);
   void launch(Flying flying, bool may_drop);
+  [[nodiscard]] Duration up_to(Duration bound);
   [[nodiscard]] TimePoint next_event() const;
   void step();
   void say(const std::string& who, const std::string& what) const;
