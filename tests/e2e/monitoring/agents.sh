@@ -58,3 +58,15 @@ check "and the exchange is counted with the peer's answer" wait_for 60 seen \
 
 stream_stop 7000
 stream_stop 7001
+
+note "an agent that is killed: its peer goes on with the SAs that both kernels have"
+for n in 1 2; do mesh_policy | sed 's/^  esp: /  liveness: {delay: 5s}\n&/' | espalier_apply $n -; done
+well() { [ "$(values 'sum(ipsec_connections{state="Established"})')" = 4 ]; }
+check "all is well again" wait_for 60 well
+espalier_kill 2
+check_fires EspalierPeerSilent node1
+check "its SAs count as tunnels" bash -c '! grep -q "^EspalierTunnelDown node1$"' <<<"$(firing)"
+check "and carry packets" at node2 ping -c 1 -W 10 -q "$(node_ip 1)"
+note "and the SAs are lost"
+for n in 1 2; do at node$n ip xfrm state flush proto esp; done
+check_fires EspalierTunnelDown node1
