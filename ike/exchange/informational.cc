@@ -1,5 +1,6 @@
 // INFORMATIONAL (RFC 7296 sections 1.4 and 2.4): Delete of Childs and of the IKE SA, liveness.
 #include <algorithm>
+#include <vector>
 
 #include "ike/auth/identity_match.h"
 #include "ike/exchange/child.h"
@@ -43,10 +44,14 @@ constexpr Duration kLookAgain = std::chrono::seconds(1);
 constexpr unsigned kPeersTurn = 5;  // looks, before what the peer did not make is made by us
 constexpr unsigned kLastLook = 40;
 
-// Whether the Childs of a duplicate have their like at `next`, of which the peer is known to have
-// its end too. What nobody makes there we begin at some look: otherwise it would end with `sa`.
-bool likes_stand(Core& core, const IkeSa& sa, IkeSa& next, unsigned look) {
-  bool all = true;
+// The Childs of a duplicate whose like at `next` does not stand at both ends, as far as we know.
+struct Unlike {
+  bool any = false;
+  std::vector<std::size_t> missing;  // child indexes of which `next` has none at all
+};
+
+Unlike unlike(const IkeSa& sa, const IkeSa& next) {
+  Unlike result;
   for (const auto& child : sa.children) {
     if (child->state != ChildSa::State::kInstalled) continue;
     const std::size_t index = child->info.child_index;
@@ -54,15 +59,32 @@ bool likes_stand(Core& core, const IkeSa& sa, IkeSa& next, unsigned look) {
         std::find_if(next.children.begin(), next.children.end(), [&](const auto& other) {
           return other->info.child_index == index && other->state == ChildSa::State::kInstalled;
         });
-    if (like != next.children.end() && !(*like)->waits_for_a_sign()) continue;
-    all = false;
-    if (like != next.children.end() || look != kPeersTurn) continue;
-    Initiate wanted;
-    wanted.id = next.connection_id;
-    wanted.child_index = index;
-    queue_create_child(core, next, wanted);
+    const bool found = like != next.children.end();
+    if (found && !(*like)->waits_for_a_sign()) continue;
+    result.any = true;
+    if (!found) result.missing.push_back(index);
   }
-  return all;
+  return result;
+}
+
+// A duplicate stays while Childs would end with it, and for what nobody makes beside it we begin.
+bool stays_for_now(Core& core, IkeSa& sa, IkeSa& next) {
+  const unsigned look = sa.own->task.tries;
+  if (look >= kLastLook) return false;
+  const Unlike children = unlike(sa, next);
+  if (look == kPeersTurn) {
+    const IkeSaId id = next.id;
+    for (const std::size_t index : children.missing) {
+      IkeSa* there = core.find(id);
+      if (there == nullptr) break;
+      Initiate wanted;
+      wanted.id = there->connection_id;
+      wanted.child_index = index;
+      queue_create_child(core, *there, wanted);
+      core.schedule(*there);
+    }
+  }
+  return children.any;
 }
 
 // The IKE SA goes and another stands beside it: Childs that have their like there leave the traffic
@@ -156,11 +178,7 @@ void begin_delete_ike_sa(Core& core, IkeSa& sa) {
   if (sa.own->task.only_if_duplicate) {
     IkeSa* next = standing_beside(core, sa);
     if (next == nullptr) return finish_own(core, sa);
-    const unsigned look = sa.own->task.tries;
-    if (look < kLastLook && !likes_stand(core, sa, *next, look)) {
-      core.schedule(*next);
-      return postpone_own(core, sa, kLookAgain);
-    }
+    if (stays_for_now(core, sa, *next)) return postpone_own(core, sa, kLookAgain);
     yield_children(core, sa, *next);
   }
   sa.state = IkeSaState::kDeleting;
