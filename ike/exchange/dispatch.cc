@@ -41,9 +41,7 @@ void on_unprotected_hint(Core& core, IkeSa& sa, const wire::Message& message) {
   if (message.find_notify(wire::NotifyType::kInvalidIkeSpi) == nullptr || !sa.alive() || sa.own)
     return;
   if (core.now - sa.last_heard < std::chrono::seconds(1)) return;
-  Task probe;
-  probe.kind = Task::Kind::kProbe;
-  queue(core, sa, std::move(probe));
+  queue_probe(core, sa);
 }
 
 void stash(Core& core, IkeSa& sa, const Datagram& datagram) {

@@ -94,9 +94,7 @@ void on_usage(Core& core, const KernelUsage& usage) {
     sa->last_heard = core.now;
     sa->liveness_at = core.now + sa->connection->liveness.delay;
   } else if (!sa->own) {
-    Task probe;
-    probe.kind = Task::Kind::kProbe;
-    queue(core, *sa, std::move(probe));
+    queue_probe(core, *sa);
   }
   core.schedule(*sa);
 }
@@ -216,9 +214,7 @@ void dispatch_command(Core& core, Command command) {
           [&](const ProbePeer& probe) {
             for (IkeSa* sa : core.of_connection(probe.id)) {
               if (!sa->alive() || sa->own) continue;
-              Task task;
-              task.kind = Task::Kind::kProbe;
-              queue(core, *sa, std::move(task));
+              queue_probe(core, *sa);
               core.schedule(*sa);
             }
           },

@@ -61,10 +61,7 @@ void has_gone_on(Core& core, IkeSa& sa) {
 
 void confirm(Core& core, IkeSaId id) {
   IkeSa* sa = core.find(id);
-  if (sa == nullptr || !sa->alive() || sa->own) return;
-  Task task;
-  task.kind = Task::Kind::kProbe;
-  queue(core, *sa, std::move(task));
+  if (sa != nullptr && sa->alive() && !sa->own) queue_probe(core, *sa);
 }
 
 bool others_alive(Core& core, const IkeSa& sa) {

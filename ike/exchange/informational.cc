@@ -44,6 +44,16 @@ constexpr Duration kLookAgain = std::chrono::seconds(1);
 constexpr unsigned kPeersTurn = 5;  // looks, before what the peer did not make is made by us
 constexpr unsigned kLastLook = 40;
 
+// One of `next` that can do what `child` does.
+const ChildSa* like_of(const ChildSa& child, const IkeSa& next) {
+  const auto found = std::find_if(next.children.begin(), next.children.end(),
+                                  [&](const std::unique_ptr<ChildSa>& other) {
+                                    return other->info.child_index == child.info.child_index &&
+                                           other->state == ChildSa::State::kInstalled;
+                                  });
+  return found != next.children.end() ? found->get() : nullptr;
+}
+
 // The Childs of a duplicate whose like at `next` does not stand at both ends, as far as we know.
 struct Unlike {
   bool any = false;
@@ -54,15 +64,10 @@ Unlike unlike(const IkeSa& sa, const IkeSa& next) {
   Unlike result;
   for (const auto& child : sa.children) {
     if (child->state != ChildSa::State::kInstalled) continue;
-    const std::size_t index = child->info.child_index;
-    const auto like =
-        std::find_if(next.children.begin(), next.children.end(), [&](const auto& other) {
-          return other->info.child_index == index && other->state == ChildSa::State::kInstalled;
-        });
-    const bool found = like != next.children.end();
-    if (found && !(*like)->waits_for_a_sign()) continue;
+    const ChildSa* like = like_of(*child, next);
+    if (like != nullptr && !like->waits_for_a_sign()) continue;
     result.any = true;
-    if (!found) result.missing.push_back(index);
+    if (like == nullptr) result.missing.push_back(child->info.child_index);
   }
   return result;
 }
@@ -90,14 +95,8 @@ bool stays_for_now(Core& core, IkeSa& sa, IkeSa& next) {
 // The IKE SA goes and another stands beside it: Childs that have their like there leave the traffic
 // to it now, and what is under way to us is still taken for a moment.
 void yield_children(Core& core, IkeSa& sa, IkeSa& next) {
-  const auto has_like = [&](const std::unique_ptr<ChildSa>& child) {
-    return std::any_of(next.children.begin(), next.children.end(), [&](const auto& other) {
-      return other->info.child_index == child->info.child_index &&
-             other->state == ChildSa::State::kInstalled;
-    });
-  };
   for (const auto& child : sa.children) {
-    if (has_like(child)) drain_child(core, sa, *child, Reason::kNone);
+    if (like_of(*child, next) != nullptr) drain_child(core, sa, *child, Reason::kNone);
   }
   std::vector<std::unique_ptr<ChildSa>> stay;
   std::vector<std::unique_ptr<ChildSa>> go;

@@ -13,6 +13,13 @@ void queue(Core& core, IkeSa& sa, Task task) {
   run_tasks(core, sa);
 }
 
+void queue_probe(Core& core, IkeSa& sa, ChildSaId child) {
+  Task probe;
+  probe.kind = Task::Kind::kProbe;
+  probe.child = child;
+  queue(core, sa, std::move(probe));
+}
+
 void queue_create_child(Core& core, IkeSa& sa, const Initiate& wanted) {
   const auto same = [&](const Task& task) {
     return task.kind == Task::Kind::kCreateChild && task.child_index == wanted.child_index;

@@ -7,6 +7,8 @@
 namespace espalier::ike::exchange {
 
 void queue(Core& core, IkeSa& sa, Task task);
+// An empty INFORMATIONAL. `child`: its held outbound SA is used once the peer has answered.
+void queue_probe(Core& core, IkeSa& sa, ChildSaId child = 0);
 // Queues a new Child unless one of the same kind is being made or waited for.
 void queue_create_child(Core& core, IkeSa& sa, const Initiate& wanted);
 // Begins the next task that is due, if nothing of ours is under way.

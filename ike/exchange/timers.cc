@@ -52,9 +52,7 @@ void check_liveness(Core& core, IkeSa& sa) {
     core.outputs.emplace_back(QueryUsage{sa.usage_ticket, (*carrying)->info});
     return;
   }
-  Task probe;
-  probe.kind = Task::Kind::kProbe;
-  queue(core, sa, std::move(probe));
+  queue_probe(core, sa);
 }
 
 // ESP that goes out meanwhile is not counted: an octet every 20 s is cheaper than asking the
@@ -71,10 +69,7 @@ void on_child_time(Core& core, IkeSa& sa, ChildSa& child) {
       release_outbound(core, sa, child);
     } else {
       child.release_at = core.now + core.settings.give_up * 2;
-      Task probe;
-      probe.kind = Task::Kind::kProbe;
-      probe.child = child.info.id;
-      queue(core, sa, std::move(probe));
+      queue_probe(core, sa, child.info.id);
     }
   }
   if (child.remove_at <= core.now) {
