@@ -5,16 +5,14 @@
 # lab: --nodes 3 --timeout 3600
 source "$ESPALIER_ROOT/tests/cluster/lib.sh"
 
-check "a pod on each node is wanted" kubectl apply -f <(sleepers default app)
-check "  and runs" kubectl rollout status daemonset/app --timeout 240s
-ip1=$(sleeper 1 default app status.podIP) ip2=$(sleeper 2 default app status.podIP)
+sleepers_run
 
 # disturb WHAT COMMAND…: the command succeeds while packets flow; what was lost is compared with $allowed, once that is known.
 allowed='' told=()
 disturb() {
   local what=$1
   shift
-  pod_stream_start 1 "$ip1" 2 "$ip2" 100 7000
+  pod_stream_start 1 "$POD1" 2 "$POD2" 100 7000
   check "$what" "$@"
   pod_stream_stop 7000
   told+=("$(printf '%-46s %7d sent %5d lost, longest gap %4d' "$what" "$STREAM_SENT" "$STREAM_LOST" "$STREAM_GAP")")
@@ -92,5 +90,5 @@ for n in 1 2 3; do
 done
 check "  the CRDs are as they were" diff /run/crds <(crds)
 check "  the policy is still there" kubectl get ipsecpolicy cluster
-check "  and pods speak" on 1 nsenter --net="/run/netns/$(netns_of 1 "$ip1")" ping -c 3 -i 0.2 -W 5 "$ip2"
+check "  and pods speak" on 1 nsenter --net="/run/netns/$(netns_of 1 "$POD1")" ping -c 3 -i 0.2 -W 5 "$POD2"
 printf '     %s\n' "${told[@]}"

@@ -4,9 +4,7 @@
 # lab: --timeout 1200
 source "$ESPALIER_ROOT/tests/cluster/lib.sh"
 
-check "a pod on each node is wanted" kubectl apply -f <(sleepers default app)
-check "  and runs" kubectl rollout status daemonset/app --timeout 240s
-ip1=$(sleeper 1 default app status.podIP) ip2=$(sleeper 2 default app status.podIP)
+sleepers_run
 kubectl label nodes node1 node2 agent=wanted >/dev/null
 helm_installs --set agent.nodeSelector.agent=wanted
 check "a policy" policy Required
@@ -16,7 +14,7 @@ check "  is Ready" wait_until 240 policy_ready
 spi() { on 1 ip -s xfrm state list dst 10.10.0.12 | awk '/spi/ {print $4}' | sort | head -c 200; }
 pause 20 # where both began, one of two goes
 before=$(spi)
-pod_stream_start 1 "$ip1" 2 "$ip2" 100 7000
+pod_stream_start 1 "$POD1" 2 "$POD2" 100 7000
 kubectl label node node2 agent- >/dev/null
 check "node2's agent is gone" wait_until 120 eval '[ -z "$(agent_of 2)" ]'
 lost() { kubectl logs -n espalier-system "$(agent_of 1)" -c agent | grep -E 'PeerLost .*node2/v4'; }

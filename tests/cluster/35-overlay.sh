@@ -4,14 +4,12 @@
 # lab: --network vxlan --timeout 1200
 source "$ESPALIER_ROOT/tests/cluster/lib.sh"
 
-check "a pod on each node is wanted" kubectl apply -f <(sleepers default app)
-check "  and runs" kubectl rollout status daemonset/app --timeout 240s
-ip1=$(sleeper 1 default app status.podIP) ip2=$(sleeper 2 default app status.podIP)
+sleepers_run
 six=$(sleeper 2 default app 'status.podIPs[1].ip')
-from_1() { on 1 nsenter --net="/run/netns/$(netns_of 1 "$ip1")" ping -q -i 0.2 -W 5 "$@"; }
+from_1() { on 1 nsenter --net="/run/netns/$(netns_of 1 "$POD1")" ping -q -i 0.2 -W 5 "$@"; }
 
 capture_start /run/clear.pcap
-check "they speak by VXLAN" from_1 -c 5 "$ip2"
+check "they speak by VXLAN" from_1 -c 5 "$POD2"
 check "the capture is whole" capture_stop /run/clear.pcap
 check "  in clear" test "$(capture_count /run/clear.pcap 'udp port 8472')" -ge 10
 
@@ -31,10 +29,10 @@ done
 bytes() { on 1 ip -s xfrm state list dst 10.10.0.12 | awk '/lifetime current/ {getline; sub(/[(].*/, ""); sum += $1} END {print sum + 0}'; }
 before=$(bytes)
 capture_start /run/wire.pcap
-pod_stream_start 1 "$ip1" 2 "$ip2" 100 7000
-check "the pods speak by IPv4" from_1 -c 10 "$ip2"
+pod_stream_start 1 "$POD1" 2 "$POD2" 100 7000
+check "the pods speak by IPv4" from_1 -c 10 "$POD2"
 check "  and by IPv6" from_1 -6 -c 10 "$six"
-check "  in packets as large as the pods' MTU lets them be" from_1 -c 3 -M "do" -s 1300 "$ip2"
+check "  in packets as large as the pods' MTU lets them be" from_1 -c 3 -M "do" -s 1300 "$POD2"
 pod_stream_stop 7000
 note "$STREAM_SENT sent, $STREAM_LOST lost"
 equal "a stream of packets loses none" 0 "$STREAM_LOST"

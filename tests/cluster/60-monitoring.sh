@@ -9,9 +9,7 @@ source "$ESPALIER_ROOT/tests/monitoring/prometheus.sh"
 source "$ESPALIER_ROOT/tests/monitoring/rules.sh"
 PROMETHEUS=$("$ESPALIER_ROOT/lab/prometheus/fetch")
 
-check "a pod on each node is wanted" kubectl apply -f <(sleepers default app)
-check "  and runs" kubectl rollout status daemonset/app --timeout 240s
-ip1=$(sleeper 1 default app status.podIP) ip2=$(sleeper 2 default app status.podIP)
+sleepers_run
 helm_installs
 check "a policy, with short lives" policy Required ', esp: {lifetime: 60s}'
 check "  is Ready" wait_until 240 policy_ready
@@ -26,8 +24,8 @@ check "Prometheus is ready" wait_until 60 prometheus_ready
 is() { [ "$(values "$1")" = "$2" ]; }
 check "it scrapes two agents" wait_until 60 is 'count(ipsec_build_info)' 2
 check "  and the operators" wait_until 60 is 'max(espalier_operator_nodes)' 2
-pod_stream_start 1 "$ip1" 2 "$ip2" 20 7000
-pod_stream_start 2 "$ip2" 1 "$ip1" 20 7001
+pod_stream_start 1 "$POD1" 2 "$POD2" 20 7000
+pod_stream_start 2 "$POD2" 1 "$POD1" 20 7001
 
 note "all is well"
 seen() { [ -n "$(values "$1")" ]; }

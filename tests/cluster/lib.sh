@@ -7,6 +7,7 @@
 #   agent_of N                   the name of the agent's pod there: pod/NAME
 #   sleepers NAMESPACE NAME      prints a DaemonSet whose pods do nothing; their label `app` is NAME, and can be changed
 #   sleeper N NAMESPACE NAME FIELD   a field of its pod on node N: metadata.name, status.podIP
+#   sleepers_run                 the DaemonSet default/app stands, POD1 and POD2 are its pods' addresses on nodes 1 and 2; two checks
 #   policy ENFORCEMENT [MORE]    applies IPsecPolicy cluster, for all three kinds of traffic; MORE is more of its spec: ', ppk: {…}'
 #   policy_ready [NAME]          Ready, in the generation that was applied last
 #   between N M                  a pcap filter: packets between two nodes or their pods
@@ -46,6 +47,12 @@ spec:
 Y
 }
 sleeper() { kubectl get pods -n "$2" -l "set=$3" --field-selector "spec.nodeName=node$1,status.phase=Running" -o jsonpath="{.items[0].$4}"; }
+# shellcheck disable=SC2034  # for the tests
+sleepers_run() {
+  check "a pod on each node is wanted" kubectl apply -f <(sleepers default app)
+  check "  and runs" kubectl rollout status daemonset/app --timeout 240s
+  POD1=$(sleeper 1 default app status.podIP) POD2=$(sleeper 2 default app status.podIP)
+}
 
 policy() {
   kubectl apply -f - <<Y
